@@ -1,0 +1,5 @@
+"""``python -m initgen``."""
+
+from initgen.cli import main
+
+main()

@@ -1,0 +1,85 @@
+"""The public Python functions; ``import initgen`` offers them."""
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from initgen.checks.stats import FileStats, expect_scheme
+from initgen.checks.stats import stats as _stats
+from initgen.checks.verify import Verified
+from initgen.checks.verify import verify as _verify
+from initgen.core.errors import BadParameter
+from initgen.engine.write import Written, array
+from initgen.engine.write import write as _write
+from initgen.formats import format_of
+from initgen.specs.tensor import TensorSpec, tensor_spec
+
+
+def sample(scheme: str, shape: Sequence[int], *, seed: int = 0, **options: Any) -> NDArray[np.generic]:
+    """A new array of ``shape`` drawn by ``scheme``: the values that ``initgen sample`` writes for the same description.
+
+    Args:
+        scheme: a name, with parameters if need be: ``"truncated_normal:stddev=0.02"``.
+        seed: from 0 to 2^64 - 1.
+        options: those of `tensor`.
+
+    Raises:
+        InitgenError: no such scheme, or a parameter or shape it has no answer for.
+    """
+    return array(tensor(scheme, shape, seed=seed, **options))
+
+
+def tensor(scheme: str, shape: Sequence[int], *, seed: int = 0, name: str = "weight", **options: Any) -> TensorSpec:
+    """A checked description of one tensor, for `write`.
+
+    Args:
+        options: dtype ("float32"), layout ("keras" or "torch"), params (a dict), fan_in, fan_out, groups, transposed,
+            depthwise.
+    """
+    try:
+        sizes = tuple(int(size.__index__()) for size in shape)
+    except (AttributeError, TypeError):
+        raise BadParameter(f"shape = {shape!r} must be a sequence of whole numbers") from None
+    return tensor_spec(scheme, sizes, seed=seed, name=name, **options)
+
+
+def write(
+    specs: TensorSpec | Sequence[TensorSpec],
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    force: bool = False,
+    fsync: bool = True,
+    threads: int | None = None,
+) -> Written:
+    """Write described tensors to a file, atomically, in the format of its suffix.
+
+    Raises:
+        InitgenError: the format cannot hold them, the path cannot be written, or holds something else and not ``force``.
+    """
+    tensors = [specs] if isinstance(specs, TensorSpec) else list(specs)
+    place = os.fspath(path)
+    return _write(tensors, place, format_of(place, format), force=force, fsync=fsync, threads=threads)
+
+
+def stats(path: str | os.PathLike[str], scheme: str | None = None, **options: Any) -> FileStats:
+    """Measure every tensor of a file and hold it against ``scheme``, or against the recipe in the file.
+
+    Args:
+        options: names, format, false_alarm, threads; with a scheme also those of `tensor`.
+    """
+    own = {key: options.pop(key) for key in ("names", "false_alarm", "threads") if key in options}
+    form = options.pop("format", None)
+    if scheme is None and options:
+        raise BadParameter(f"{', '.join(options)} say how to read a scheme, and there is none")
+    expect = expect_scheme(partial(tensor_spec, scheme, **options)) if scheme else None
+    return _stats(os.fspath(path), expect=expect, form=form, **own)
+
+
+def verify(path: str | os.PathLike[str], *, threads: int | None = None) -> Verified:
+    """Draw every tensor of a file anew from the recipe in it, and compare byte for byte."""
+    return _verify(os.fspath(path), threads=threads)

@@ -1,0 +1,1 @@
+"""Questions about files, answered with frozen result objects: `stats` and `verify`."""

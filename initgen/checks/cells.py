@@ -1,0 +1,134 @@
+"""A law as it is stored: rounded to a dtype, every value with its probability.
+
+A dtype of at most 16 bits has so few values that the rounded law is known exactly: its bounds, its moments, its cdf at
+every step. Wider ones are cut into cells by the top 16 bits of their float32, 128 to the octave.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from initgen.core.dtypes import DType
+from initgen.laws import Law
+
+Floats = NDArray[np.float64]
+
+# Cells nearer to the mean than this many std, or nearer to zero, are taken as one: what they hold cannot be told apart.
+_NEAR = 2.0**-13
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A law over the values of a dtype, in ascending order.
+
+    Attributes:
+        codes: the 16-bit code of each cell's last value, for `Measured.cells`.
+        below: the probability of all values up to the end of each cell.
+        values: one value for each cell.
+        weights: the probability of each cell.
+        mean, variance: of the stored values.
+        kurtosis: fourth central moment over squared variance.
+        low, high: the bounds in the dtype; one rounding past the exact ones is allowed, as the frameworks do it.
+        order: all codes in ascending order of value, NaN left out.
+    """
+
+    below: Floats
+    values: Floats
+    weights: Floats
+    mean: float
+    variance: float
+    kurtosis: float
+    low: float
+    high: float
+    order: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+    def distance(self, counts: NDArray[np.int64]) -> float:
+        """Kolmogorov and Smirnov's D between the law and the counts of each code, at the ends of the cells."""
+        cumulative = np.cumsum(counts[self.order])
+        total = cumulative[-1]
+        if not total:
+            return 0.0
+        found = cumulative[self.ends] / total
+        return float(np.abs(found - self.below).max()) if found.size else 0.0
+
+
+@lru_cache(maxsize=8)
+def _grid(name: str) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """Codes of a dtype in ascending order, the value of each, and where each cell ends.
+
+    A cell of a dtype up to 16 bits ends halfway to the next value, which is where rounding turns; one of a wider dtype
+    ends where the next code begins.
+    """
+    from initgen.core.dtypes import DTYPES
+
+    dtype = DTYPES[name]
+    bits = min(16, 8 * dtype.itemsize)
+    if dtype.itemsize <= 2:
+        stored = np.arange(1 << bits, dtype=f"u{dtype.itemsize}").view(dtype.numpy)
+    else:
+        stored = (np.arange(1 << 16, dtype=np.uint32) << np.uint32(16)).view(np.float32)
+    with np.errstate(invalid="ignore"):  # signalling NaNs among them
+        all_values = stored.astype(np.float64)
+    codes = np.arange(1 << bits)
+    finite = ~np.isnan(all_values)
+    codes, all_values = codes[finite], all_values[finite]
+    negative = codes >= 1 << (bits - 1)
+    order = np.argsort(np.where(negative, -1.0, 1.0) * (np.abs(codes & ((1 << (bits - 1)) - 1)) + 0.5), kind="stable")
+    codes, values = codes[order], all_values[order]
+    with np.errstate(invalid="ignore"):
+        if dtype.itemsize <= 2:
+            ends = np.append((values[:-1] + values[1:]) / 2, math.inf)
+        else:
+            # Codes cut towards zero: a negative cell ends at its own code's value, a positive one at the next.
+            upward = np.append(values[1:], math.inf)
+            ends = np.where(np.sort(negative)[::-1], values, upward)
+    return codes, values, ends
+
+
+@lru_cache(maxsize=64)
+def cells_of(law: Law, dtype: DType, held: bool = True) -> Cells:
+    """The law as values of a dtype; not for constants.
+
+    Args:
+        held: whether values are kept inside the exact bounds, as initgen keeps them. If not, they were rounded to
+            nearest, which may lead one step past the bounds, as the frameworks do it.
+    """
+    order, values, ends = _grid(dtype.name)
+    exact = dtype.itemsize <= 2
+    low, high = law.support
+    bounds = dtype.nearest(low), dtype.nearest(high)
+    # Where the cdf still moves; further out float64 has no probabilities.
+    reach = 40 * law.std + abs(law.mean)
+    start, stop = max(low, -reach), min(high, reach)
+    if exact:  # the outermost values take all that lies beyond
+        inner = (dtype.above(low), dtype.below(high)) if held else bounds
+        start, stop = max(inner[0], -reach), min(inner[1], reach)
+    at = np.flatnonzero((ends > start) & (ends < stop) & (np.abs(ends) > _NEAR * law.std))
+    below = np.array([law.cdf(float(end)) for end in ends[at]])
+    # The mass of each cell between two ends, the first from the lower bound on and the last to the upper.
+    weights = np.diff(below, prepend=0.0, append=1.0)
+    edges = np.concatenate([[start], ends[at], [stop]])
+    middle = (edges[:-1] + edges[1:]) / 2
+    if exact:
+        # The value that everything between two ends is rounded to; of the merged cells about zero, their middle.
+        single = np.diff(at, prepend=at[:1] - 1) == 1
+        middle[:-1] = np.where(single, values[at], middle[:-1])
+        middle[-1:] = stop if math.isfinite(high) else middle[-1:]
+    keep = weights > 0
+    middle, weights = middle[keep], weights[keep]
+    mean, variance, kurtosis = law.mean, law.variance, law.kurtosis
+    if exact:
+        mean = float(weights @ middle)
+        variance = float(weights @ (middle - mean) ** 2)
+        kurtosis = float(weights @ (middle - mean) ** 4) / variance**2 if variance else 1.0
+    return Cells(below, middle, weights, mean, variance, kurtosis, *bounds, order, at)
+
+
+def cells_for(law: Law, dtype: DType, low: float, high: float) -> Cells:
+    """The stored law that a tensor with these outermost values can have: held inside the bounds, or rounded past them."""
+    least, most = law.support
+    return cells_of(law, dtype, held=low >= least and high <= most)

@@ -1,0 +1,109 @@
+"""What a tensor looks like, when it is not what it should be."""
+
+from collections.abc import Iterator
+
+from initgen.checks.cells import cells_for
+from initgen.checks.evidence import of_distance
+from initgen.checks.measure import Measured
+from initgen.core.dtypes import DType
+from initgen.core.errors import InitgenError
+from initgen.core.shapes import LAYOUTS, Kernel, Shape
+from initgen.laws import Constant, Law, Normal, TruncatedNormal, Uniform
+from initgen.schemes import SCHEMES
+from initgen.schemes.keras import CUT_STD
+from initgen.specs.tensor import TensorSpec, tensor_spec
+
+# A law is named when mean and variance are within this many standard errors, and its shape is this likely.
+_CLOSE = 4.0
+_LIKELY = 1e-4
+
+
+def lookalikes(measured: Measured, shape: Shape, dtype: DType, wanted: TensorSpec | None) -> list[str]:
+    """Up to three descriptions that the numbers agree with, the most telling first; none where too few numbers tell."""
+    if measured.finite != measured.count or measured.count < 100:
+        return []
+    if measured.low == measured.high:
+        return [f"constant {measured.low:.6g}"]
+    found: dict[str, str] = {}
+    for title, law in _candidates(shape, wanted):
+        # One law under several names (torch_default is kaiming_uniform:a=√5) is said once.
+        if title not in found and str(law) not in found.values() and fits(measured, law, dtype):
+            found[title] = str(law)
+    return list(found)[:3]
+
+
+def fits(measured: Measured, law: Law, dtype: DType) -> bool:
+    """Whether bounds, moments and shape all agree with a law."""
+    if isinstance(law, Constant):
+        return measured.low == measured.high == dtype.nearest(law.value)
+    std, n = law.std, measured.finite
+    if abs(measured.mean - law.mean) > _CLOSE * std / n**0.5:
+        return False
+    if (
+        abs(measured.spread(law.mean) / law.variance - 1)
+        > _CLOSE * ((law.kurtosis - 1) / n) ** 0.5 + 0.1 * 2.0**-dtype.digits
+    ):
+        return False
+    cells = cells_for(law, dtype, measured.low, measured.high)
+    if measured.low < cells.low or measured.high > cells.high:
+        return False
+    return of_distance(cells.distance(measured.cells), n) > _LIKELY
+
+
+def _candidates(shape: Shape, wanted: TensorSpec | None) -> Iterator[tuple[str, Law]]:
+    here = wanted.kernel.layout if wanted else "keras"
+    layouts = (here, *(layout for layout in LAYOUTS if layout != here))
+    if wanted and wanted.scheme.fans == "shape" and wanted.fan_in is None and wanted.fan_out is None:
+        yield from _with_kernels(wanted, shape, layouts[1])
+    if wanted and isinstance(wanted.made, Law):
+        yield from _mistakes(wanted.title, wanted.made)
+    for layout in layouts:
+        for scheme in SCHEMES:
+            if scheme.rule is None or scheme.fans == "given":
+                continue
+            try:
+                spec = tensor_spec(scheme.name, shape, layout=layout)
+            except InitgenError:
+                continue
+            suffix = f" --layout {layout}" if layout != here and scheme.fans == "shape" else ""
+            assert isinstance(spec.made, Law)
+            yield scheme.name + suffix, spec.made
+
+
+def _with_kernels(wanted: TensorSpec, shape: Shape, other: str) -> Iterator[tuple[str, Law]]:
+    """The scheme that was asked for, with the axes read otherwise."""
+    here = wanted.kernel.layout
+    readings = [(f"fans of the other layout: --layout {other}", Kernel("torch" if other == "torch" else "keras"))]
+    if len(shape) > 2:
+        readings += [
+            ("fans of a depthwise kernel: --depthwise", Kernel(here, wanted.kernel.groups, depthwise=True)),
+            ("fans of a transposed kernel: --transposed", Kernel(here, wanted.kernel.groups, transposed=True)),
+        ]
+    for what, kernel in readings:
+        try:
+            yield f"{wanted.title} with {what}", wanted.scheme.law(kernel.fans(shape), wanted.params)
+        except InitgenError:
+            continue
+
+
+def _mistakes(title: str, law: Law) -> Iterator[tuple[str, Law]]:
+    """What is known to go wrong with a law."""
+    if isinstance(law, TruncatedNormal) and law.high == -law.low == 2 * law.scale:
+        std = law.std
+        yield (
+            f"{title} without the correction for the cut (÷ {CUT_STD:.4f})",
+            TruncatedNormal(0.0, std, -2 * std, 2 * std),
+        )
+        yield f"{title} with the correction, but not cut", Normal(0.0, law.scale)
+        yield f"{title}, not cut", Normal(0.0, std)
+        yield f"{title}, but uniform", Uniform(-std * 3**0.5, std * 3**0.5)
+    elif isinstance(law, Normal):
+        limit = law.scale * 3**0.5
+        yield f"{title}, but uniform", Uniform(law.center - limit, law.center + limit)
+        uncut = law.scale / CUT_STD
+        yield (
+            f"{title}, but cut at 2 std and corrected",
+            TruncatedNormal(law.center, uncut, law.center - 2 * uncut, law.center + 2 * uncut),
+        )
+    elif isinstance(law, Uniform):
+        yield f"{title}, but normal", Normal(law.mean, law.std)

@@ -1,0 +1,190 @@
+"""One pass over a tensor: everything that `stats` needs to know of it, in constant memory."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from initgen.checks.source import Block, Source
+from initgen.engine.draw import keep_freed_memory
+from initgen.engine.ordered import ordered
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was found in a tensor, or in a block of one.
+
+    Attributes:
+        count: all elements; the moments are over the finite ones.
+        shift: the sums are of x - shift, so that they do not cancel.
+        sum1, sum2: of x - shift and of its square.
+        lag: sum of (x[i] - shift)(x[i+1] - shift) in storage order; NaN once a value is not finite.
+        first, last: the outermost values, which join the lags of two blocks.
+        cells: how many values have each 16-bit code: the value itself for dtypes up to 16 bits, the top 16 bits of its
+            float32 for wider ones.
+        distinct: different values among the first `sampled`.
+    """
+
+    count: int
+    nan: int
+    inf: int
+    zeros: int
+    low: float
+    high: float
+    shift: float
+    sum1: float
+    sum2: float
+    lag: float
+    first: float
+    last: float
+    cells: Counts
+    distinct: int
+    sampled: int
+
+    @property
+    def finite(self) -> int:
+        """How many values are numbers."""
+        return self.count - self.nan - self.inf
+
+    @property
+    def mean(self) -> float:
+        """Of the finite values; NaN where there are none."""
+        return self.shift + self.sum1 / self.finite if self.finite else math.nan
+
+    def spread(self, mean: float) -> float:
+        """The mean of (x - mean)^2 over the finite values."""
+        n, d = self.finite, mean - self.shift
+        return max(0.0, (self.sum2 - 2 * d * self.sum1) / n + d * d) if n else math.nan
+
+    @property
+    def std(self) -> float:
+        """Square root of the mean squared distance from their own mean."""
+        return math.sqrt(self.spread(self.mean)) if self.finite else math.nan
+
+    def lagged(self, mean: float) -> float:
+        """The sum of (x[i] - mean)(x[i+1] - mean)."""
+        d = mean - self.shift
+        ends = self.first + self.last - 2 * self.shift
+        return self.lag - d * (2 * self.sum1 - ends) + (self.count - 1) * d * d
+
+    @property
+    def fingerprint(self) -> tuple[object, ...]:
+        """Equal tensors have equal ones; unequal tensors practically never."""
+        return self.count, self.low, self.high, self.sum1, self.sum2, self.lag, self.cells.tobytes()
+
+
+def measure(source: Source, shift: float | None = None, threads: int | None = None) -> Measured:
+    """Read a tensor once and measure it.
+
+    Args:
+        shift: about the mean of its values; by default that of its first block.
+    """
+    keep_freed_memory()
+    blocks = source.blocks()
+    start = next(blocks, None)
+    if start is None:
+        return _empty(shift or 0.0)
+    head = start()
+    if shift is None:
+        values = _floats(head)
+        finite = values[np.isfinite(values)]
+        shift = float(finite.mean()) if finite.size else 0.0
+        # About 0, the shift is only noise, and it costs a pass.
+        shift = shift if finite.size and abs(shift) > 0.1 * float(finite.std()) else 0.0
+    total = _of_block(head, shift, distinct=True)
+
+    def of(block: Block) -> Measured:
+        return _of_block(block(), shift)
+
+    for part in ordered(of, blocks, threads):
+        total = _joined(total, part)
+    return total
+
+
+def _empty(shift: float) -> Measured:
+    nothing = math.nan
+    return Measured(0, 0, 0, 0, nothing, nothing, shift, 0, 0, 0, nothing, nothing, np.zeros(1, np.int64), 0, 0)
+
+
+def _floats(block: NDArray[np.generic]) -> NDArray[np.floating]:
+    """The values as float32, or as float64 where they have more digits."""
+    wide = block.dtype.itemsize > 2 and block.dtype != np.dtype("<f4")
+    return block.astype(np.float64 if wide else np.float32, copy=False)
+
+
+def _codes(block: NDArray[np.generic], values: NDArray[np.floating]) -> NDArray[np.unsignedinteger]:
+    """The 16-bit code of each value, by which `Measured.cells` counts."""
+    if block.dtype.kind in "iub":
+        return _codes(values, values)
+    if block.dtype.itemsize == 1:
+        return block.view(np.uint8)
+    if block.dtype.itemsize == 2:
+        return block.view("<u2")
+    return values.astype("<f4", copy=False).view("<u4") >> np.uint32(16)
+
+
+# NaN, infinities and overflowing squares are counted, not warned of.
+@np.errstate(all="ignore")
+def _of_block(block: NDArray[np.generic], shift: float, distinct: bool = False) -> Measured:
+    values = _floats(block)
+    cells = np.bincount(_codes(block, values), minlength=256 if block.dtype.itemsize == 1 else 1 << 16)
+    count = values.size
+    # One sum tells whether all are finite, unless it overflows; then the slow way tells.
+    low, high = float(values.min()), float(values.max())
+    nan = inf = 0
+    finite = values
+    if not (math.isfinite(low) and math.isfinite(high)):
+        nan = int(np.count_nonzero(np.isnan(values)))
+        inf = int(np.count_nonzero(np.isinf(values)))
+        finite = values[np.isfinite(values)]
+        low, high = (float(finite.min()), float(finite.max())) if finite.size else (math.inf, -math.inf)
+    x = finite.astype(np.float64)
+    if shift:
+        x -= shift
+    products = x[:-1] * x[1:]
+    lag = math.nan if nan or inf else float(np.add.reduce(products))
+    sum1 = float(np.add.reduce(x))
+    np.multiply(x, x, out=x)
+    return Measured(
+        count,
+        nan,
+        inf,
+        int(count - np.count_nonzero(values)),
+        low,
+        high,
+        shift,
+        sum1,
+        float(np.add.reduce(x)),
+        lag,
+        float(values[0]),
+        float(values[-1]),
+        cells.astype(np.int64, copy=False),
+        int(np.unique(block.view(f"V{block.dtype.itemsize}") if block.dtype.kind == "V" else values).size)
+        if distinct
+        else 0,
+        count if distinct else 0,
+    )
+
+
+def _joined(a: Measured, b: Measured) -> Measured:
+    np.add(a.cells, b.cells, out=a.cells)
+    return Measured(
+        a.count + b.count,
+        a.nan + b.nan,
+        a.inf + b.inf,
+        a.zeros + b.zeros,
+        min(a.low, b.low),
+        max(a.high, b.high),
+        a.shift,
+        a.sum1 + b.sum1,
+        a.sum2 + b.sum2,
+        a.lag + b.lag + (a.last - a.shift) * (b.first - a.shift),
+        a.first,
+        b.last,
+        a.cells,
+        a.distinct,
+        a.sampled,
+    )

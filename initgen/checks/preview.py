@@ -1,0 +1,47 @@
+"""A tensor that is drawn to be looked at, and written nowhere."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from initgen.checks.measure import Measured, measure
+from initgen.checks.source import BLOCK, Block, Source
+from initgen.engine.draw import Tensor
+from initgen.engine.plan import CHUNK
+from initgen.formats import Stored
+from initgen.specs.tensor import TensorSpec
+
+_BARS = 60
+_FIRST = 5
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What is shown of a tensor.
+
+    Attributes:
+        bars: how many of its first values fall in each of equal intervals of ``span``; empty for a constant.
+    """
+
+    measured: Measured
+    bars: tuple[int, ...]
+    span: tuple[float, float]
+    first: tuple[float, ...]
+
+
+def preview(spec: TensorSpec, threads: int | None = None) -> Preview:
+    """Draw all of a tensor, and keep its numbers, a histogram of its first values, and the first few."""
+    tensor = Tensor(spec)
+    dtype = spec.dtype.numpy
+
+    def blocks():  # type: ignore[no-untyped-def]
+        for start in range(0, spec.count, BLOCK):
+            block: Block = lambda start=start: tensor(start, min(BLOCK, spec.count - start)).view(dtype)  # noqa: E731
+            yield block
+
+    source = Source(Stored(spec.name, spec.shape, spec.dtype, spec.dtype.name, None), dtype, blocks)
+    measured = measure(source, threads=threads)
+    head = tensor(0, min(CHUNK, spec.count)).view(dtype).astype(np.float64)
+    span = (measured.low, measured.high)
+    bars = np.histogram(head, _BARS, span)[0] if measured.low < measured.high else []
+    return Preview(measured, tuple(int(bar) for bar in bars), span, tuple(float(value) for value in head[:_FIRST]))

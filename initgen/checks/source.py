@@ -1,0 +1,145 @@
+"""The tensors of a file or of a stream, in blocks of values."""
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from initgen.core.errors import FormatError, InitgenError
+from initgen.engine.write import read_at
+from initgen.formats import Contents, Extent, Format, Stored, format_of
+from initgen.formats.npy import read_header
+
+# Elements; a block and what is computed of it stay in a core's cache.
+BLOCK = 1 << 16
+
+Block = Callable[[], NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One tensor and how to read it: ``blocks`` are calls that read and may run on any thread."""
+
+    stored: Stored
+    dtype: "np.dtype[np.generic]"
+    blocks: Callable[[], Iterator[Block]]
+
+    @property
+    def count(self) -> int:
+        """Elements."""
+        return math.prod(self.stored.shape)
+
+    def whole(self) -> NDArray[np.generic]:
+        """The tensor in memory, in its shape."""
+        parts = [block() for block in self.blocks()]
+        return (np.concatenate(parts) if parts else np.empty(0, self.dtype)).reshape(self.stored.shape)
+
+
+def open_contents(path: str, form: str | None = None) -> tuple[Format, Contents]:
+    """What a file holds, without its data.
+
+    Raises:
+        FormatError: no such file, not a regular one, or damaged.
+    """
+    try:
+        if os.path.isdir(path):
+            raise FormatError(f"{path}: is a directory")
+        if not os.path.isfile(path):
+            raise FormatError(f"{path}: there is no such file" if not os.path.exists(path) else f"{path}: not a file")
+        chosen = format_of(path, form)
+        return chosen, chosen.read(path)
+    except OSError as error:
+        raise FormatError(f"{path}: {error.strerror or error}") from None
+    except InitgenError:
+        raise
+    except (ValueError, MemoryError, RecursionError, KeyError, TypeError) as error:
+        # What a parser did not foresee is still the file's fault, not a crash.
+        raise FormatError(f"{path}: {str(error).splitlines()[0] if str(error) else type(error).__name__}") from None
+
+
+def sources_of(path: str, form: Format, contents: Contents) -> Iterator[Source]:
+    """The tensors of a file, in its order."""
+    for stored in contents.tensors:
+        dtype = stored.dtype.numpy if stored.dtype else _plain(stored.kind)
+        if stored.extent:
+            yield Source(stored, dtype, _file_blocks(path, stored.extent, stored.shape, dtype))
+        else:
+            yield Source(stored, dtype, _loaded_blocks(path, form, stored, dtype))
+
+
+# Names of the safetensors header for what numpy has and weights are not stored in.
+_TAGS = {
+    **{f"I{8 * n}": f"<i{n}" for n in (1, 2, 4, 8)},
+    **{f"U{8 * n}": f"<u{n}" for n in (1, 2, 4, 8)},
+    "BOOL": "?",
+    "C64": "<c8",
+}
+
+
+def _plain(kind: str) -> "np.dtype[np.generic]":
+    """The numpy dtype of a kind; bytes of no meaning where numpy has none."""
+    try:
+        return np.dtype(_TAGS.get(kind, kind))
+    except TypeError:
+        return np.dtype("V1")
+
+
+def _file_blocks(
+    path: str, extent: Extent, shape: tuple[int, ...], dtype: "np.dtype[np.generic]"
+) -> Callable[[], Iterator[Block]]:
+    def read(offset: int, size: int) -> NDArray[np.generic]:
+        # Opened for each block: blocks are read by several threads, some after the last was handed out.
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            return np.frombuffer(read_at(descriptor, offset, size, path), dtype)
+        finally:
+            os.close(descriptor)
+
+    def blocks() -> Iterator[Block]:
+        count = math.prod(shape)
+        for start in range(0, count, BLOCK):
+            yield partial(read, extent.offset + start * dtype.itemsize, min(BLOCK, count - start) * dtype.itemsize)
+
+    return blocks
+
+
+def _loaded_blocks(
+    path: str, form: Format, stored: Stored, dtype: "np.dtype[np.generic]"
+) -> Callable[[], Iterator[Block]]:
+    def blocks() -> Iterator[Block]:
+        flat = np.ascontiguousarray(form.load(path, stored)).reshape(-1)
+        if flat.dtype.kind == "V":
+            flat = flat.view(dtype)
+        for start in range(0, flat.size, BLOCK):
+            yield partial(flat.__getitem__, slice(start, start + BLOCK))
+
+    return blocks
+
+
+def stream_source(file: BinaryIO, path: str) -> Source:
+    """The array of a .npy stream, read once from start to end."""
+    from initgen.core.dtypes import DTYPES
+
+    shape, fortran, dtype = read_header(file, path)
+    if fortran and sum(size > 1 for size in shape) > 1:
+        raise FormatError(f"{path}: an array in Fortran order cannot be read from a stream", "save it to a file first")
+
+    def blocks() -> Iterator[Block]:
+        left = math.prod(shape)
+        while left:
+            size = min(BLOCK, left) * dtype.itemsize
+            data = file.read(size)
+            if len(data) < size:
+                raise FormatError(f"{path}: ends {left * dtype.itemsize - len(data)} bytes early", "it is truncated")
+            left -= min(BLOCK, left)
+            yield partial(np.frombuffer, data, dtype)
+        if file.read(1):
+            raise FormatError(f"{path}: more bytes follow the array")
+
+    known = DTYPES.entries.get(dtype.newbyteorder("=").name)
+    return Source(Stored("array", shape, known, dtype.name, None), dtype, blocks)

@@ -1,0 +1,137 @@
+"""The command line. One file per command; a new one is a line in COMMANDS.
+
+Command files import click and what is light; what is heavy they import inside the command.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from initgen import __version__
+from initgen.core.errors import InitgenError
+
+COMMANDS = {
+    "sample": "initgen.cli.sample",
+    "stats": "initgen.cli.stats",
+    "verify": "initgen.cli.verify",
+    "schemes": "initgen.cli.schemes",
+    "completion": "initgen.cli.completion",
+}
+
+_EXAMPLES = """\b
+  initgen sample --scheme he_uniform --shape 100x64 -o w.npy
+  initgen sample --scheme he_uniform --shape 100x64 | initgen stats - --scheme he_uniform
+  initgen stats w.npy --scheme he_uniform
+  initgen verify model.safetensors
+  initgen schemes he_uniform
+"""
+
+
+class Lazy(click.Group):
+    """A group that imports a command's file when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(COMMANDS[cmd_name]).command
+        return command
+
+
+def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if not value or ctx.resilient_parsing:
+        return
+    from importlib.metadata import version
+
+    parts = ", ".join(f"{name} {version(name)}" for name in ("numpy", "h5py", "safetensors"))
+    click.echo(f"initgen {__version__} ({parts})")
+    ctx.exit()
+
+
+@click.group(
+    cls=Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "INITGEN", "max_content_width": 100},
+    help=f"Make initialized neural-network weight files, and prove what is in a file.\n\n{_EXAMPLES}",
+    epilog="Exit codes: 0 done or yes, 1 the answer is no, 2 no answer (bad usage, bad input, I/O).",
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show versions."
+)
+def cli() -> None:
+    pass
+
+
+class _Terminated(BaseException):
+    """SIGTERM, as an exception: everything that is cleaned up after an error is cleaned up after it."""
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise _Terminated
+
+
+def main(args: list[str] | None = None) -> NoReturn:
+    """Run the command line and leave with its exit code; every failure is one line on stderr."""
+    signal.signal(signal.SIGTERM, _terminate)
+    for output in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            output.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    code = _run(args)
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        code = 141
+    except OSError as error:
+        code = fail(f"standard output: {error.strerror}")
+    if code == 141:
+        _drop_stdout()
+    sys.exit(code)
+
+
+def _run(args: list[str] | None) -> int:
+    try:
+        result: Any = cli.main(args=args, prog_name="initgen", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except InitgenError as error:
+        return fail(error.message, error.hint)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "initgen"
+        return fail(error.format_message().rstrip(".") or "nothing to do", f"{command} --help")
+    except click.ClickException as error:
+        return fail(error.format_message())
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        print("interrupted", file=sys.stderr)
+        return 130
+    except _Terminated:
+        return 143
+    except BrokenPipeError:
+        return 141
+    except MemoryError:
+        return fail("not enough memory")
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return fail(f"{place}{error.strerror or error}")
+
+
+def fail(message: str, hint: str = "") -> int:
+    """Say what went wrong on stderr; the exit code for "no answer"."""
+    with contextlib.suppress(OSError):
+        print(f"error: {' '.join(message.split())}", file=sys.stderr)
+        if hint:
+            print(f"hint: {' '.join(hint.split())}", file=sys.stderr)
+    return 2
+
+
+def _drop_stdout() -> None:
+    """Nobody reads any more: keep the interpreter from flushing into the closed pipe on its way out."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

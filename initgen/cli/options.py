@@ -1,0 +1,127 @@
+"""Options that several commands share, each declared once."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from initgen.core.errors import BadParameter, InitgenError
+from initgen.core.shapes import LAYOUTS, parse_shape
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Names(click.ParamType):
+    """A name out of a registry, which is imported for completion only."""
+
+    def __init__(self, kind: str, known: Callable[[], list[str]]) -> None:
+        self.name = kind
+        self._known = known
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(name) for name in self._known() if name.startswith(incomplete)]
+
+
+def _scheme_names() -> list[str]:
+    from initgen.schemes import SCHEMES
+
+    return list(SCHEMES.entries)
+
+
+def _dtype_names() -> list[str]:
+    from initgen.core.dtypes import DTYPES
+
+    return list(DTYPES.entries)
+
+
+def _format_names() -> list[str]:
+    return ["npy", "safetensors", "hdf5"]
+
+
+SCHEME = Names("name[:key=value,…]", _scheme_names)
+DTYPE = Names("dtype", _dtype_names)
+FORMAT = Names("format", _format_names)
+
+
+class ShapeType(click.ParamType):
+    """100x64."""
+
+    name = "shape"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if isinstance(value, tuple) else parse_shape(value)
+
+
+class SeedType(click.ParamType):
+    """A whole number, or the word random."""
+
+    name = "seed"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, int) or value == "random":
+            return value
+        if not (value.isascii() and value.isdigit() and len(value) <= 20):
+            raise BadParameter(f"seed = {value!r} must be a whole number from 0 to 2^64 - 1", "or: --seed random")
+        return int(value)
+
+
+class WholeType(click.ParamType):
+    """A whole number, checked where it is used."""
+
+    name = "n"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, int):
+            return value
+        digits = value.removeprefix("-")
+        if not (digits.isascii() and digits.isdigit() and len(digits) < 20):
+            name = param.name if param else "value"
+            raise BadParameter(f"{name} = {value!r} must be a whole number")
+        return int(value)
+
+
+def kernel_options(command: F) -> F:
+    """How the axes of a weight are read: what its fans are taken from."""
+    for option in reversed(
+        (
+            click.option(
+                "--layout",
+                type=click.Choice(LAYOUTS),
+                default="keras",
+                show_default=True,
+                help="Order of the axes: keras (…, in, out) or torch (out, in, …).",
+            ),
+            click.option("--fan-in", type=WholeType(), help="In place of what the shape gives."),
+            click.option("--fan-out", type=WholeType(), help="In place of what the shape gives."),
+            click.option("--groups", type=WholeType(), default=1, help="Groups of a convolution."),
+            click.option("--transposed", is_flag=True, help="The kernel of a transposed convolution: true fans."),
+            click.option("--depthwise", is_flag=True, help="A depthwise kernel: true fans."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+format_option = click.option(
+    "--format", "form", type=FORMAT, help="npy, safetensors or hdf5; by default from the suffix."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Answer as one JSON document.")
+threads_option = click.option("--threads", type=click.IntRange(1, 1024), help="By default all cores; changes no byte.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="No messages on stderr but errors.")
+
+
+def each(paths: tuple[str, ...], answer: Callable[[str], Any]) -> tuple[list[Any], int]:
+    """``answer(path)`` for each path; one that cannot be answered is said on stderr and does not stop the others.
+
+    Returns the answers, and 2 if any is lacking.
+    """
+    from initgen.cli import fail
+
+    answers, code = [], 0
+    for path in paths:
+        try:
+            answers.append(answer(path))
+        except InitgenError as error:
+            code = fail(error.message, error.hint)
+    return answers, code

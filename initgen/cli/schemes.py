@@ -1,0 +1,46 @@
+"""``initgen schemes``."""
+
+import click
+
+from initgen.cli import options
+
+
+@click.command("schemes", short_help="List the schemes, or explain one.")
+@click.argument("name", required=False, type=options.SCHEME)
+@options.json_option
+def command(name: str | None, as_json: bool) -> None:
+    """List all schemes with their laws, or explain the one called NAME.
+
+    \b
+    initgen schemes
+    initgen schemes he_uniform
+
+    Names are those of Keras; class names (HeUniform) and the names of torch and JAX are taken too. Where frameworks mean
+    different laws by one idea, each has its own entry: he_normal is cut at two std as in Keras and JAX, kaiming_normal is
+    not, as in torch.
+    """
+    from initgen.schemes import SCHEMES
+
+    chosen = [SCHEMES[name]] if name else list(SCHEMES)
+    if as_json:
+        from initgen.report.json import dumps, of_scheme
+
+        print(dumps(of_scheme(chosen[0]) if name else [of_scheme(scheme) for scheme in chosen]))
+        return
+    from initgen.report.console import console
+    from initgen.report.text import show_scheme, show_schemes
+
+    if name:
+        show_scheme(console(), chosen[0], _example(chosen[0].name))
+    else:
+        show_schemes(console(), chosen)
+
+
+def _example(name: str):  # type: ignore[no-untyped-def]
+    from initgen.core.errors import InitgenError
+    from initgen.specs.tensor import tensor_spec
+
+    try:
+        return tensor_spec(name, (100, 64))
+    except InitgenError:  # a convolution's scheme, or one that needs a fan
+        return None

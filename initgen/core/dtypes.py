@@ -1,0 +1,90 @@
+"""The dtypes that weights are stored in. To add one: an entry here, and its rounding in ``streams.rounding``."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from initgen.core.registry import Registry
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class DType:
+    """A floating-point format: how wide, how fine, how far it reaches.
+
+    Attributes:
+        digits: binary digits of the significand, the hidden one included.
+        largest: the largest finite value.
+        normal: the smallest positive value that has all its digits.
+        tag: its name in a safetensors header.
+    """
+
+    name: str
+    itemsize: int
+    digits: int
+    largest: float
+    normal: float
+    tag: str
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def smallest(self) -> float:
+        """The smallest positive value."""
+        return self.normal * 2.0 ** (1 - self.digits)
+
+    @property
+    def word(self) -> int:
+        """Bits of the stream that one value takes: 64 for float64, 32 for all others."""
+        return 64 if self.itemsize == 8 else 32
+
+    def below(self, x: float) -> float:
+        """The largest value of this dtype that is not above ``x``; -inf where all are."""
+        return self._on_grid(x, math.floor)
+
+    def above(self, x: float) -> float:
+        """The smallest value of this dtype that is not below ``x``; inf where all are."""
+        return self._on_grid(x, math.ceil)
+
+    def nearest(self, x: float) -> float:
+        """``x`` rounded to nearest, ties to even; beyond the largest value, the largest."""
+        return min(max(self._on_grid(x, round), -self.largest), self.largest)
+
+    def _on_grid(self, x: float, rounding: Callable[[float], int]) -> float:
+        if not math.isfinite(x):
+            return x
+        # Dividing and multiplying by a power of two is exact, except that 2^1074 is out of reach: two steps.
+        exponent = max(math.frexp(x)[1] - self.digits, math.frexp(self.smallest)[1] - 1)
+        on_grid = math.ldexp(float(rounding(math.ldexp(x, -exponent))), exponent)
+        if abs(on_grid) <= self.largest:
+            return on_grid
+        if abs(x) <= self.largest or (rounding is math.floor) == (x > 0):
+            return math.copysign(self.largest if (rounding is math.floor) == (x > 0) else math.inf, x)
+        return math.copysign(math.inf, x)
+
+    @property
+    def numpy(self) -> "np.dtype":  # type: ignore[type-arg]
+        """The little-endian numpy dtype; from ``ml_dtypes`` where numpy has none of its own."""
+        import numpy as np
+
+        if self.name in ("float64", "float32", "float16"):
+            return np.dtype(self.name).newbyteorder("<")
+        import ml_dtypes
+
+        return np.dtype(getattr(ml_dtypes, self.name))
+
+
+DTYPES = Registry(
+    "dtype",
+    (
+        DType("float64", 8, 53, (2 - 2.0**-52) * 2.0**1023, 2.0**-1022, "F64", ("f64", "double", "fp64")),
+        DType("float32", 4, 24, (2 - 2.0**-23) * 2.0**127, 2.0**-126, "F32", ("f32", "float", "fp32")),
+        DType("float16", 2, 11, 65504.0, 2.0**-14, "F16", ("f16", "half", "fp16")),
+        DType("bfloat16", 2, 8, (2 - 2.0**-7) * 2.0**127, 2.0**-126, "BF16", ("bf16",)),
+        # The OCP 8-bit formats; e4m3fn spends its infinities on reaching 448.
+        DType("float8_e4m3fn", 1, 4, 448.0, 2.0**-6, "F8_E4M3", ("f8_e4m3", "e4m3", "float8_e4m3")),
+        DType("float8_e5m2", 1, 3, 57344.0, 2.0**-14, "F8_E5M2", ("f8_e5m2", "e5m2")),
+    ),
+)

@@ -1,0 +1,26 @@
+"""What can go wrong, one class per thing that the caller can do about it."""
+
+
+class InitgenError(Exception):
+    """An error with a one-line message and, where there is one, the next step to try."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UnknownName(InitgenError):
+    """A scheme, dtype, format or parameter that does not exist; the hint holds the nearest ones."""
+
+
+class BadParameter(InitgenError):
+    """A value that breaks the rule of its parameter: shape, seed, fan, bound, scale."""
+
+
+class FormatError(InitgenError):
+    """A file that cannot hold what it is asked to hold, or does not hold what it declares."""
+
+
+class OutputError(InitgenError):
+    """An output that cannot be written, or that must not be overwritten."""

@@ -1,0 +1,63 @@
+"""Names to entries, once: what is listed, what is accepted, and what was probably meant."""
+
+from collections.abc import Iterable, Iterator
+from typing import Generic, Protocol, TypeVar
+
+from initgen.core.errors import UnknownName
+
+
+class Named(Protocol):
+    """What a registry can hold: a canonical name and the other names people use for it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def aliases(self) -> tuple[str, ...]: ...
+
+
+T = TypeVar("T", bound=Named)
+
+
+def camel(name: str) -> str:
+    """``he_uniform`` as a class name: ``HeUniform``."""
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint with the closest of ``known``, or with all of them where nothing is close."""
+    import difflib
+
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"known: {', '.join(known)}"
+
+
+class Registry(Generic[T]):
+    """Entries by canonical name; aliases and class names (``HeUniform``) find them too.
+
+    Two entries that claim one name are a mistake in the source, found at import.
+    """
+
+    def __init__(self, kind: str, entries: Iterable[T]) -> None:
+        self.kind = kind
+        self.entries: dict[str, T] = {}
+        self._names: dict[str, T] = {}
+        for entry in entries:
+            self.entries[entry.name] = entry
+            for name in dict.fromkeys((entry.name, camel(entry.name), *entry.aliases)):
+                if name in self._names:
+                    raise ValueError(f"two entries of {kind} are called {name!r}")
+                self._names[name] = entry
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.entries.values())
+
+    def __getitem__(self, name: str) -> T:
+        try:
+            return self._names[name]
+        except KeyError:
+            known = self._names if len(name) > 2 else self.entries
+            raise UnknownName(f"unknown {self.kind} {name!r}", nearest(name, known)) from None

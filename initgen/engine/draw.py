@@ -1,0 +1,67 @@
+"""Draws the elements of a described tensor, as they are stored."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from initgen.core.dtypes import DTYPES
+from initgen.core.errors import BadParameter
+from initgen.engine.plan import CHUNK
+from initgen.laws import Law
+from initgen.schemes.structure import Structure
+from initgen.specs.tensor import TensorSpec
+from initgen.streams import rounding
+from initgen.streams.bits import Words
+from initgen.streams.native import Draw
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep freed blocks for the next chunk, where it would return each to the system.
+
+    glibc serves blocks from 128 KiB by mmap until one is freed; from then on blocks of that size stay in its heap.
+    Without it every temporary array of a chunk is paged in anew, which costs more than drawing it.
+    """
+    np.empty(31 << 20, np.uint8)
+
+
+class Tensor:
+    """One tensor, ready to be drawn piece by piece, by several threads at once.
+
+    Raises:
+        BadParameter: its dtype cannot hold what it describes.
+    """
+
+    def __init__(self, spec: TensorSpec) -> None:
+        self.spec = spec
+        made = spec.made
+        self._draw = Draw(made, spec.dtype, spec.count) if isinstance(made, Law) else None
+        if isinstance(made, Structure) and made.largest > spec.dtype.largest:
+            raise BadParameter(f"{made} overflows {spec.dtype.name}, whose largest value is {spec.dtype.largest:g}")
+
+    def __call__(self, start: int, count: int) -> NDArray[np.generic]:
+        """Elements ``start`` to ``start + count``: little-endian, bfloat16 as its bits."""
+        if self._draw:
+            return self._draw(Words(self.spec.seed, self.spec.stream_name), start, count)
+        return self._whole()[start : start + count]
+
+    def _whole(self) -> NDArray[np.generic]:
+        made, dtype = self.spec.made, self.spec.dtype
+        assert isinstance(made, Structure)
+        values = made.build(self._draws).reshape(-1)
+        low, high = made.support
+        if math.isfinite(low):
+            np.clip(values, dtype.above(low), dtype.below(high), out=values)
+        if dtype.word == 64:
+            return values.astype("<f8", copy=False)
+        return rounding.store(values.astype(np.float32), dtype, np.empty(values.size, np.uint32))
+
+    def _draws(self, law: Law, start: int, count: int) -> NDArray[np.float64]:
+        """What a structure is made from: float64 draws of the tensor's stream."""
+        draw = Draw(law, DTYPES["float64"], count)
+        words = Words(self.spec.seed, self.spec.stream_name)
+        out = np.empty(count)
+        for at in range(0, count, CHUNK):
+            size = min(CHUNK, count - at)
+            out[at : at + size] = draw(words, start + at, size)
+        return out

@@ -1,0 +1,136 @@
+"""Files that appear whole or not at all."""
+
+import contextlib
+import errno
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from initgen.core.errors import OutputError
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where an output goes, once it is known that it can.
+
+    Attributes:
+        path: as the user wrote it, for messages.
+        real: the file itself, at the end of all symbolic links.
+        mode: of the file that is there; None where there is none.
+    """
+
+    path: str
+    real: str
+    mode: int | None
+
+
+def target_of(path: str) -> Target:
+    """Look at an output before any work is done for it.
+
+    Raises:
+        OutputError: a directory, device or fifo; a parent that is missing or closed; a link that leads nowhere.
+    """
+    if not path or "\0" in path:
+        raise OutputError(f"output = {path!r} is not a path")
+    try:
+        real = os.path.realpath(path)
+        if os.path.islink(path) and not os.path.exists(path):
+            raise OutputError(f"{path}: a symbolic link that leads nowhere")
+        parent = os.path.dirname(real)
+        if not os.path.isdir(parent):
+            raise OutputError(f"{path}: there is no directory {os.path.dirname(path) or parent}")
+        if not os.access(parent, os.W_OK | os.X_OK):
+            raise OutputError(f"{path}: its directory is not writable")
+        try:
+            mode = os.stat(real).st_mode
+        except FileNotFoundError:
+            return Target(path, real, None)
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror}") from None
+    if stat.S_ISDIR(mode):
+        raise OutputError(f"{path}: is a directory")
+    if not stat.S_ISREG(mode):
+        raise OutputError(f"{path}: is not a regular file", "-o - writes a .npy stream to standard output")
+    return Target(path, real, stat.S_IMODE(mode))
+
+
+def check_space(target: Target, nbytes: int) -> None:
+    """Refuse what the disk has no room for, before any of it is written."""
+    disk = os.statvfs(os.path.dirname(target.real))
+    free = disk.f_bavail * disk.f_frsize
+    if nbytes > free:
+        raise OutputError(f"{target.path}: needs {in_units(nbytes)}, and the disk has {in_units(free)} free")
+
+
+def in_units(nbytes: int) -> str:
+    """Bytes for people: 25.6 kB, 1.07 GB."""
+    size, unit = float(nbytes), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB", "PB", "EB"):
+        if size < 1000 or unit == "EB":
+            break
+        size /= 1000
+    return f"{nbytes} B" if unit == "B" else f"{size:.3g} {unit}"
+
+
+@contextlib.contextmanager
+def appearing(target: Target, *, force: bool, fsync: bool) -> Iterator[str]:
+    """A temporary file beside the target, which takes its place if the block ends well, and is removed if not.
+
+    Without ``force`` the target must not be there, also not by the time the block ends.
+
+    Raises:
+        OutputError: the disk is full, the target has appeared meanwhile, or another fault of the system.
+    """
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=".initgen-", suffix=".tmp", dir=os.path.dirname(target.real))
+        os.close(handle)
+        yield temporary
+        _settle(temporary, target, force=force, fsync=fsync)
+    except OSError as error:
+        raise OutputError(f"{target.path}: {error.strerror or error}") from None
+    finally:
+        if temporary:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+
+
+def _settle(temporary: str, target: Target, *, force: bool, fsync: bool) -> None:
+    descriptor = os.open(temporary, os.O_RDWR)
+    try:
+        os.fchmod(descriptor, _new_mode() if target.mode is None else target.mode)
+        if fsync:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    if force or not _linked(temporary, target):
+        os.replace(temporary, target.real)
+    if fsync:
+        descriptor = os.open(os.path.dirname(target.real), os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _linked(temporary: str, target: Target) -> bool:
+    """Give the file its name only if the name is free; False where the file system has no hard links."""
+    try:
+        os.link(temporary, target.real)
+    except FileExistsError:
+        raise OutputError(f"{target.path}: appeared while it was being made", "--force replaces it") from None
+    except OSError as error:
+        if error.errno in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK) and not os.path.exists(
+            target.real
+        ):
+            return False
+        raise
+    return True
+
+
+def _new_mode() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

@@ -1,0 +1,218 @@
+"""Writes described tensors to a file, or says whether the file has them already."""
+
+import errno
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from initgen.core.errors import FormatError, OutputError
+from initgen.engine.draw import Tensor, keep_freed_memory
+from initgen.engine.ordered import ordered
+from initgen.engine.output import appearing, check_space, target_of
+from initgen.engine.plan import Chunk, chunks
+from initgen.formats import Extent, Format, Header
+from initgen.specs.recipe import recipe_of
+from initgen.specs.tensor import TensorSpec
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of an output: its path, what was done, and its size in bytes."""
+
+    path: str
+    action: Literal["wrote", "unchanged"]
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A tensor of a file that is not what its description gives: how many elements, and the first of them."""
+
+    name: str
+    count: int
+    first: int
+
+
+def headers_of(specs: Sequence[TensorSpec]) -> list[Header]:
+    """What a format needs to know of these tensors."""
+    return [Header(spec.name, spec.shape, spec.dtype) for spec in specs]
+
+
+def write(
+    specs: Sequence[TensorSpec],
+    path: str,
+    form: Format,
+    *,
+    force: bool = False,
+    fsync: bool = True,
+    threads: int | None = None,
+    progress: Progress = lambda nbytes: None,
+) -> Written:
+    """Make a file with these tensors. A file that is there already stays, unless ``force``.
+
+    Args:
+        progress: called with the bytes that were written since the last call.
+
+    Raises:
+        FormatError: the format cannot hold them.
+        BadParameter: a dtype cannot hold its law.
+        OutputError: the path cannot be written, or holds something else.
+    """
+    headers = headers_of(specs)
+    form.check(headers)
+    target = target_of(path)
+    tensors = [Tensor(spec) for spec in specs]
+    if target.mode is not None and not force:
+        if matches(specs, path, form, threads=threads):
+            return Written(path, "unchanged", os.stat(path).st_size)
+        raise OutputError(f"{path}: exists and holds something else", "--force replaces it")
+    recipe = recipe_of(specs)
+    check_space(target, sum(spec.nbytes for spec in specs))
+    with appearing(target, force=force, fsync=fsync) as temporary:
+        extents = form.layout(temporary, headers, recipe)
+        descriptor = os.open(temporary, os.O_RDWR)
+        try:
+            size = max([os.fstat(descriptor).st_size, *(extent.offset + extent.nbytes for extent in extents)])
+            _allocate(descriptor, size)
+            _fill(descriptor, tensors, extents, threads, progress)
+        finally:
+            os.close(descriptor)
+    return Written(path, "wrote", size)
+
+
+def _allocate(descriptor: int, size: int) -> None:
+    """Reserve the whole file at once: pages then need not be found one by one, and a full disk says so now."""
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except AttributeError:  # not on macOS or Windows
+        os.ftruncate(descriptor, size)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
+        os.ftruncate(descriptor, size)
+
+
+def _fill(
+    descriptor: int, tensors: Sequence[Tensor], extents: Sequence[Extent], threads: int | None, progress: Progress
+) -> None:
+    keep_freed_memory()
+
+    def fill(chunk: Chunk) -> int:
+        tensor, extent = tensors[chunk.tensor], extents[chunk.tensor]
+        data = memoryview(tensor(chunk.start, chunk.count).view(np.uint8))
+        at = extent.offset + chunk.start * tensor.spec.dtype.itemsize
+        done = 0
+        while done < len(data):
+            done += os.pwrite(descriptor, data[done:], at + done)
+        return done
+
+    for nbytes in ordered(fill, chunks([tensor.spec for tensor in tensors]), threads):
+        progress(nbytes)
+
+
+def stream(spec: TensorSpec, form: Format, threads: int | None = None) -> Iterator[bytes | memoryview]:
+    """A file of one tensor, piece by piece in order, for an output that cannot be filled in place.
+
+    Raises:
+        FormatError: the format is not one header followed by the data.
+    """
+    headers = headers_of([spec])
+    form.check(headers)
+    tensor = Tensor(spec)
+    prefix = form.prefix(headers, recipe_of([spec]))
+    if prefix is None:
+        raise FormatError(f"{form.name} cannot be streamed", "write it to a file: -o FILE")
+    yield prefix
+    keep_freed_memory()
+    for data in ordered(lambda chunk: tensor(chunk.start, chunk.count), chunks([spec]), threads):
+        yield memoryview(data.view(np.uint8))
+
+
+def array(spec: TensorSpec, threads: int | None = None) -> NDArray[np.generic]:
+    """A tensor in memory, in its shape; narrow dtypes as those of ml_dtypes."""
+    tensor = Tensor(spec)
+    flat = np.empty(spec.count, spec.dtype.numpy)
+    raw = flat.view(np.uint8)
+    size = spec.dtype.itemsize
+
+    def fill(chunk: Chunk) -> None:
+        data = tensor(chunk.start, chunk.count).view(np.uint8)
+        raw[chunk.start * size : (chunk.start + chunk.count) * size] = data
+
+    keep_freed_memory()
+    for _ in ordered(fill, chunks([spec]), threads):
+        pass
+    return flat.reshape(spec.shape)
+
+
+def matches(specs: Sequence[TensorSpec], path: str, form: Format, threads: int | None = None) -> bool:
+    """Whether a file is what writing these tensors there would make: byte for byte, or in HDF5 by its contents."""
+    headers, recipe = headers_of(specs), recipe_of(specs)
+    form.check(headers)
+    try:
+        contents = form.read(path)
+    except FormatError:
+        return False
+    prefix = form.prefix(headers, recipe)
+    if prefix is not None:
+        size = os.stat(path).st_size
+        with open(path, "rb") as file:
+            if size != len(prefix) + sum(spec.nbytes for spec in specs) or file.read(len(prefix)) != prefix:
+                return False
+    found = {stored.name: stored for stored in contents.tensors}
+    extents = []
+    for spec in specs:
+        stored = contents.tensors[0] if not form.many else found.get(spec.name)
+        if stored is None or stored.dtype != spec.dtype or stored.shape != spec.shape or stored.extent is None:
+            return False
+        extents.append(stored.extent)
+    if len(contents.tensors) != len(specs) or (form.many and contents.recipe != recipe):
+        return False
+    return next(differences(specs, path, extents, threads), None) is None
+
+
+def differences(
+    specs: Sequence[TensorSpec], path: str, extents: Sequence[Extent], threads: int | None = None
+) -> Iterator[Difference]:
+    """The tensors of a file that differ from their descriptions, drawn anew and compared byte for byte."""
+    tensors = [Tensor(spec) for spec in specs]
+    keep_freed_memory()
+    with open(path, "rb") as file:
+        descriptor = file.fileno()
+
+        def compare(chunk: Chunk) -> tuple[Chunk, int, int]:
+            tensor, extent = tensors[chunk.tensor], extents[chunk.tensor]
+            size = tensor.spec.dtype.itemsize
+            wanted = tensor(chunk.start, chunk.count).view(np.uint8)
+            got = read_at(descriptor, extent.offset + chunk.start * size, chunk.count * size, path)
+            if got == wanted.data:
+                return chunk, 0, 0
+            wrong = np.flatnonzero((np.frombuffer(got, np.uint8) != wanted).reshape(-1, size).any(axis=1))
+            return chunk, wrong.size, chunk.start + int(wrong[0])
+
+        counts: dict[int, Difference] = {}
+        for chunk, count, first in ordered(compare, chunks(specs), threads):
+            if count:
+                known = counts.get(chunk.tensor)
+                name = specs[chunk.tensor].name
+                counts[chunk.tensor] = (
+                    Difference(name, count + known.count, known.first) if known else Difference(name, count, first)
+                )
+        yield from counts.values()
+
+
+def read_at(descriptor: int, offset: int, nbytes: int, path: str) -> bytes:
+    """Bytes of a file at a place, all of them."""
+    data = os.pread(descriptor, nbytes, offset)
+    while len(data) < nbytes:
+        more = os.pread(descriptor, nbytes - len(data), offset + len(data))
+        if not more:
+            raise FormatError(f"{path}: became shorter while it was read")
+        data += more
+    return data

@@ -1,0 +1,133 @@
+"""What a file format does: say what it holds, lay out an empty file, and read what a file has."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from initgen.core.dtypes import DTYPES, DType
+from initgen.core.errors import FormatError
+from initgen.core.shapes import Shape, format_shape
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Header:
+    """A tensor to be written: all that a format needs to know of it."""
+
+    name: str
+    shape: Shape
+    dtype: DType
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of data."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Where a tensor's data lies in a file, in bytes: little-endian, C order, without gaps."""
+
+    offset: int
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A tensor found in a file.
+
+    Attributes:
+        dtype: None where it is not one that weights are stored in (integers, bool, complex).
+        kind: the dtype as the file names it.
+        extent: None where the data is not plain (compressed, big-endian, Fortran order): `Format.load` reads it.
+    """
+
+    name: str
+    shape: Shape
+    dtype: DType | None
+    kind: str
+    extent: Extent | None
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file holds: its tensors in the file's order, and the text of its recipe if it has one."""
+
+    tensors: tuple[Stored, ...]
+    recipe: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Format(ABC):
+    """One file format.
+
+    Attributes:
+        suffixes: with the dot, lower case.
+        dtypes: names of those it can hold.
+        many: whether it holds more than one tensor.
+    """
+
+    name: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+    suffixes: ClassVar[tuple[str, ...]]
+    dtypes: ClassVar[tuple[str, ...]] = tuple(DTYPES.entries)
+    many: ClassVar[bool] = True
+    max_rank: ClassVar[int] = 64
+
+    def check(self, headers: Sequence[Header]) -> None:
+        """Refuse what this format cannot hold, before anything is created.
+
+        Raises:
+            FormatError: a dtype, rank or name that it has no place for.
+        """
+        if not self.many and len(headers) != 1:
+            raise FormatError(f"{self.name} holds one tensor, not {len(headers)}")
+        for header in headers:
+            if header.dtype.name not in self.dtypes:
+                raise FormatError(f"{self.name} cannot hold {header.dtype.name}", "use .safetensors or .h5, which can")
+            if len(header.shape) > self.max_rank:
+                raise FormatError(f"{self.name} holds at most {self.max_rank} axes, not {len(header.shape)}")
+            self.check_name(header.name)
+
+    def check_name(self, name: str) -> None:
+        """Refuse a tensor name that this format cannot keep."""
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise FormatError(f"name = {name!a} is not valid Unicode") from None
+
+    @abstractmethod
+    def layout(self, path: str, headers: Sequence[Header], recipe: str) -> list[Extent]:
+        """Write a file with everything but the data, and say where the data of each header goes.
+
+        The file may still end before its data does: the caller gives it its size.
+        """
+
+    @abstractmethod
+    def prefix(self, headers: Sequence[Header], recipe: str) -> bytes | None:
+        """All bytes before the data, where they are fully determined and the data follows without a gap."""
+
+    @abstractmethod
+    def read(self, path: str) -> Contents:
+        """What a file holds, without its data. Declared sizes are held against the file's size.
+
+        Raises:
+            FormatError: the file is not of this format, or is damaged.
+        """
+
+    @abstractmethod
+    def load(self, path: str, stored: Stored) -> "NDArray[np.generic]":
+        """The data of a tensor that has no extent."""
+
+
+def check_fits(path: str, name: str, shape: Shape, end: int, size: int) -> None:
+    """Refuse a tensor whose declared data ends after the file does."""
+    if end > size:
+        raise FormatError(
+            f"{path}: {name} of shape {format_shape(shape)} ends at byte {end}, the file at {size}", "it is truncated"
+        )

@@ -1,0 +1,142 @@
+"""HDF5: one contiguous dataset per tensor, allocated early and never pre-filled, so that its bytes have a known place."""
+
+import math
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from initgen.core.dtypes import DTYPES
+from initgen.core.errors import FormatError
+from initgen.formats.format import Contents, Extent, Format, Header, Stored, check_fits
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# HDF5 has no 16-bit brain float or 8-bit float that readers agree on: Keras stores the bytes and names the dtype here.
+_DTYPE_ATTRIBUTE = "dtype"
+# What is compressed or chunked has to be read as a whole.
+_MAX_LOAD = 1 << 31
+
+
+class Hdf5(Format):
+    """Groups by ``/`` in the name; the recipe is the root's attribute ``initgen``."""
+
+    name = "hdf5"
+    aliases = ("h5",)
+    suffixes = (".h5", ".hdf5")
+    max_rank = 32
+
+    def check(self, headers: Sequence[Header]) -> None:
+        super().check(headers)
+        names = {header.name for header in headers}
+        for name in names:
+            parts = name.split("/")
+            for depth in range(1, len(parts)):
+                if "/".join(parts[:depth]) in names:
+                    raise FormatError(f"{'/'.join(parts[:depth])!r} cannot be both a tensor and the group of {name!r}")
+
+    def check_name(self, name: str) -> None:
+        super().check_name(name)
+        if "\0" in name or any(part in ("", ".", "..") for part in name.split("/")):
+            raise FormatError(f"name = {name!r} is not a path of plain names in HDF5")
+
+    def prefix(self, headers: Sequence[Header], recipe: str) -> None:
+        return None
+
+    def layout(self, path: str, headers: Sequence[Header], recipe: str) -> list[Extent]:
+        import h5py
+        import numpy as np
+
+        extents = []
+        # The oldest format that holds it: the same bytes from every release of one HDF5 version, readable by all.
+        with h5py.File(path, "w", libver="earliest") as file:
+            file.attrs["initgen"] = recipe
+            for header in headers:
+                create = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+                create.set_layout(h5py.h5d.CONTIGUOUS)
+                create.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+                create.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+                create.set_obj_track_times(False)
+                link = h5py.h5p.create(h5py.h5p.LINK_CREATE)
+                link.set_create_intermediate_group(True)
+                link.set_char_encoding(h5py.h5t.CSET_UTF8)
+                ours = header.dtype.name in ("float64", "float32", "float16")
+                kind = header.dtype.numpy if ours else np.dtype(f"V{header.dtype.itemsize}")
+                dataset = h5py.h5d.create(
+                    file.id,
+                    header.name.encode(),
+                    h5py.h5t.py_create(kind),
+                    h5py.h5s.create_simple(header.shape) if header.shape else h5py.h5s.create(h5py.h5s.SCALAR),
+                    dcpl=create,
+                    lcpl=link,
+                )
+                if not ours:
+                    h5py.Dataset(dataset).attrs[_DTYPE_ATTRIBUTE] = header.dtype.name
+                extents.append(Extent(dataset.get_offset() or 0, header.nbytes))
+        return extents
+
+    def read(self, path: str) -> Contents:
+        import h5py
+
+        size = os.stat(path).st_size
+        tensors: list[Stored] = []
+        try:
+            with h5py.File(path, "r") as file:
+                recipe = file.attrs.get("initgen")
+                _walk(file, "", path, size, tensors)
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise FormatError(f"{path}: {reason}", "the file is damaged, or not HDF5") from None
+        return Contents(tuple(tensors), recipe if isinstance(recipe, str) else None)
+
+    def load(self, path: str, stored: Stored) -> "NDArray[np.generic]":
+        import h5py
+
+        with h5py.File(path, "r") as file:
+            array: NDArray[np.generic] = file[stored.name][()]
+        return array
+
+
+def _walk(group: Any, inside: str, path: str, size: int, tensors: list[Stored]) -> None:
+    """Every dataset below ``group``, by name. Only hard links: what points elsewhere could read any file."""
+    import h5py
+
+    for key in group:
+        name = inside + key
+        link = group.get(key, getlink=True)
+        if not isinstance(link, h5py.HardLink):
+            raise FormatError(f"{path}: {name} is a {type(link).__name__}, which initgen does not follow")
+        item = group[key]
+        if isinstance(item, h5py.Group):
+            if name.count("/") > 64:
+                raise FormatError(f"{path}: groups are nested too deeply, or in a circle")
+            _walk(item, name + "/", path, size, tensors)
+        elif isinstance(item, h5py.Dataset):
+            tensors.append(_stored(item, name, path, size))
+
+
+def _stored(dataset: Any, name: str, path: str, size: int) -> Stored:
+    import h5py
+
+    plist = dataset.id.get_create_plist()
+    if plist.get_layout() == h5py.h5d.VIRTUAL or plist.get_external_count():
+        raise FormatError(f"{path}: {name} keeps its data in other files, which initgen does not read")
+    shape = dataset.shape
+    if shape is None or dataset.dtype.hasobject or dataset.dtype.names or dataset.dtype.subdtype:
+        return Stored(name, shape or (), None, str(dataset.dtype), Extent(0, 0))
+    named = dataset.attrs.get(_DTYPE_ATTRIBUTE)
+    known = DTYPES.entries.get(named if isinstance(named, str) else dataset.dtype.newbyteorder("=").name)
+    nbytes = math.prod(shape) * dataset.dtype.itemsize
+    if known and known.itemsize != dataset.dtype.itemsize:
+        raise FormatError(f"{path}: {name} is said to be {known.name}, and has {dataset.dtype.itemsize} bytes a value")
+    kind = known.name if known else str(dataset.dtype)
+    offset = dataset.id.get_offset()
+    if plist.get_layout() == h5py.h5d.CONTIGUOUS and dataset.dtype.byteorder in "<=|":
+        if nbytes and offset is None:
+            raise FormatError(f"{path}: {name} was declared and never written")
+        check_fits(path, name, shape, (offset or 0) + nbytes, size)
+        return Stored(name, shape, known, kind, Extent(offset or 0, nbytes))
+    if nbytes > _MAX_LOAD:
+        raise FormatError(f"{path}: {name} is chunked and of {nbytes} bytes; initgen reads up to {_MAX_LOAD} of those")
+    return Stored(name, shape, known, kind, None)

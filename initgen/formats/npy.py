@@ -1,0 +1,88 @@
+"""numpy's .npy, version 1.0: a Python literal, padded to 64 bytes, then the data. Byte for byte what ``np.save`` writes."""
+
+import math
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, BinaryIO
+
+from initgen.core.dtypes import DTYPES
+from initgen.core.errors import FormatError
+from initgen.core.shapes import Shape
+from initgen.formats.format import Contents, Extent, Format, Header, Stored, check_fits
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_DESCR = {"float64": "<f8", "float32": "<f4", "float16": "<f2"}
+_MAGIC = b"\x93NUMPY"
+
+
+class Npy(Format):
+    """One array. It has no place for a name or a recipe, and numpy itself has no bfloat16 or float8."""
+
+    name = "npy"
+    suffixes = (".npy",)
+    dtypes = tuple(_DESCR)
+    many = False
+
+    def prefix(self, headers: Sequence[Header], recipe: str) -> bytes:
+        (header,) = headers
+        text = f"{{'descr': '{_DESCR[header.dtype.name]}', 'fortran_order': False, 'shape': {header.shape}, }}"
+        if header.shape:
+            # np.save leaves room for the first size to grow to 21 digits in place.
+            text += " " * (21 - len(str(header.shape[0])))
+        start = len(_MAGIC) + 4
+        padded = text + " " * (64 - (start + len(text) + 1) % 64) + "\n"
+        return _MAGIC + b"\x01\x00" + len(padded).to_bytes(2, "little") + padded.encode("ascii")
+
+    def layout(self, path: str, headers: Sequence[Header], recipe: str) -> list[Extent]:
+        prefix = self.prefix(headers, recipe)
+        with open(path, "wb") as file:
+            file.write(prefix)
+        return [Extent(len(prefix), headers[0].nbytes)]
+
+    def read(self, path: str) -> Contents:
+        with open(path, "rb") as file:
+            shape, fortran, dtype = read_header(file, path)
+            start, size = file.tell(), os.fstat(file.fileno()).st_size
+        end = start + math.prod(shape) * dtype.itemsize
+        check_fits(path, "the array", shape, end, size)
+        plain = not fortran and dtype.byteorder in "<=|"
+        known = DTYPES.entries.get(dtype.newbyteorder("=").name)
+        stored = Stored("array", shape, known, dtype.name, Extent(start, end - start) if plain else None)
+        extra = (f"{size - end} bytes follow the array",) if size > end else ()
+        return Contents((stored,), warnings=extra)
+
+    def load(self, path: str, stored: Stored) -> "NDArray[np.generic]":
+        import numpy as np
+
+        array: NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return array
+
+
+def read_header(file: BinaryIO, path: str) -> "tuple[Shape, bool, np.dtype[np.generic]]":
+    """Shape, whether in Fortran order, and dtype; leaves ``file`` at the data.
+
+    Raises:
+        FormatError: not a .npy file, or one of Python objects or records.
+    """
+    from numpy.lib import format as npy
+
+    start = file.read(8)
+    if start[:6] != _MAGIC:
+        raise FormatError(f"{path}: not a .npy file" + (": it is empty" if not start else ""))
+    try:
+        if start[6:] == b"\x01\x00":
+            shape, fortran, dtype = npy.read_array_header_1_0(file)
+        elif start[6:] in (b"\x02\x00", b"\x03\x00"):
+            shape, fortran, dtype = npy.read_array_header_2_0(file)
+        else:
+            raise FormatError(f"{path}: version {'.'.join(map(str, start[6:]))} of .npy is not known")
+    except (ValueError, EOFError, OSError, RecursionError, MemoryError) as error:
+        raise FormatError(f"{path}: its .npy header is damaged: {str(error).splitlines()[0]}") from None
+    if dtype.hasobject or dtype.names or dtype.subdtype or dtype.kind not in "fiubc":
+        raise FormatError(f"{path}: an array of {dtype} is not a tensor of numbers")
+    if any(size < 0 for size in shape):
+        raise FormatError(f"{path}: its shape {shape} has a negative size")
+    return shape, fortran, dtype

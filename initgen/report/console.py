@@ -1,0 +1,43 @@
+"""Where text for people goes: with colours on a terminal, without elsewhere."""
+
+import re
+import sys
+from typing import IO, Any, cast
+
+from rich.console import Console
+from rich.table import Table
+
+# Piped text is not folded at a terminal's width: a reader is a file, or a program.
+_UNFOLDED = 400
+
+
+class _Trimmed:
+    """A text file that gets no blanks at the ends of lines, with which rich fills tables up."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        self._file.write(re.sub(r" +$", "", text, flags=re.MULTILINE))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def console() -> Console:
+    """Standard output. rich itself honours NO_COLOR, FORCE_COLOR and TERM."""
+    on_terminal = sys.stdout.isatty()
+    file = sys.stdout if on_terminal else cast(IO[str], _Trimmed(sys.stdout))
+    return Console(
+        file=file, width=None if on_terminal else _UNFOLDED, highlight=False, markup=False, emoji=False, soft_wrap=True
+    )
+
+
+def columns(*headings: str, indent: int = 2) -> Table:
+    """A table without lines; headings may be empty."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(headings), header_style="dim")
+    table.add_column("", width=max(indent - 2, 0))
+    for heading in headings:
+        table.add_column(heading, no_wrap=True, overflow="ignore")
+    return table

@@ -1,0 +1,62 @@
+"""What a scheme is: a name, its parameters, and the rule that turns fans into a law or a structure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from initgen.core.errors import BadParameter
+from initgen.core.params import Param, Values
+from initgen.core.shapes import Fans, Kernel, Shape
+from initgen.laws import Law
+from initgen.schemes.structure import Structure
+
+Rule = Callable[[Fans, Values], Law]
+Build = Callable[[Shape, Kernel, Values], Structure]
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """One entry of the table that ``initgen schemes`` prints.
+
+    Attributes:
+        family: whose meaning of the name this is.
+        summary: one line, lower case.
+        formula: the law in the symbols of the field; n is the chosen fan.
+        source: where it comes from: paper and equation, or the framework's function.
+        rule: gives the law; for schemes whose elements are independent.
+        build: gives the structure; for the others. A scheme has one of the two.
+        fans: "shape" where the fans matter and the shape gives them, "given" where they must be given, "none" else.
+    """
+
+    name: str
+    family: Literal["keras", "torch", "jax", "any"]
+    summary: str
+    formula: str
+    source: str
+    rule: Rule | None = None
+    build: Build | None = None
+    params: tuple[Param, ...] = ()
+    aliases: tuple[str, ...] = ()
+    fans: Literal["shape", "given", "none"] = "none"
+
+    def law(self, fans: Fans, values: Values) -> Law:
+        """The law for these fans and parameters.
+
+        Raises:
+            BadParameter: a fan that the rule divides by is 0.
+        """
+        if self.rule is None:
+            raise TypeError(f"{self.name} is a structure: it has no law of independent elements")
+        try:
+            return self.rule(fans, values)
+        except ZeroDivisionError:
+            which = "fan_in" if fans.fan_in == 0 else "fan_out"
+            raise BadParameter(
+                f"{which} is 0, and {self.name} divides by it",
+                f"give the fan of the layer: --{which.replace('_', '-')} N",
+            ) from None
+
+
+def positive(name: str, default: float, help: str = "") -> Param:
+    """A parameter for a scale: any number above 0."""
+    return Param(name, default, above=0, help=help)

@@ -1,0 +1,67 @@
+"""What is not drawn element by element: a structure makes the whole tensor, and says what must hold of it."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from initgen.core.dtypes import DType
+from initgen.laws import Law
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    # draw(law, start, count): that many float64 draws of the tensor's own stream, from element start on.
+    Drawing = Callable[[Law, int, int], Floats]
+
+
+@dataclass(frozen=True)
+class Property:
+    """One thing that must hold of a structure, and whether it does: ``measured`` is within ``limit``."""
+
+    name: str
+    measured: float
+    limit: float
+
+    @property
+    def holds(self) -> bool:
+        return self.measured <= self.limit
+
+
+class Structure(ABC):
+    """A tensor whose elements depend on each other.
+
+    Attributes:
+        bitwise: whether the bytes are promised; linear algebra rounds differently on other machines.
+    """
+
+    bitwise: ClassVar[bool] = True
+
+    @abstractmethod
+    def build(self, draw: "Drawing") -> "Floats":
+        """The tensor, in float64 and C order."""
+
+    @abstractmethod
+    def properties(self, tensor: "Floats", dtype: DType) -> list[Property]:
+        """What must hold of a tensor that was stored in ``dtype``, measured on ``tensor``."""
+
+    def independent(self, tensor: "Floats") -> "tuple[Law, Floats] | None":
+        """The elements that are independent draws, with their law; None where there are none."""
+        return None
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """Bounds that no stored value may exceed by rounding; infinite where there are none."""
+        return -math.inf, math.inf
+
+    @property
+    @abstractmethod
+    def largest(self) -> float:
+        """A bound on the magnitude of its values, for the check that a dtype can hold them."""
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """One line for people."""

@@ -1,0 +1,1 @@
+"""Descriptions of tensors, and the recipe that a file carries."""

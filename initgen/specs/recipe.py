@@ -1,0 +1,90 @@
+"""The recipe: the canonical JSON in a file that says what made it, enough to make it again."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from initgen.core.errors import FormatError
+from initgen.specs.tensor import TensorSpec, tensor_spec
+
+STREAM = "native-1"
+
+
+def recipe_of(specs: Sequence[TensorSpec]) -> str:
+    """The recipe of these tensors: sorted keys, no blanks, ASCII, so that equal tensors have equal recipes."""
+    tensors = {spec.name: _entry(spec) for spec in specs}
+    recipe = {"initgen": 1, "stream": STREAM, "tensors": tensors}
+    return json.dumps(recipe, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def _entry(spec: TensorSpec) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "dtype": spec.dtype.name,
+        "layout": spec.kernel.layout,
+        "params": dict(spec.params),
+        "scheme": spec.scheme.name,
+        "seed": spec.seed,
+        "shape": list(spec.shape),
+    }
+    if spec.fans is not None:
+        entry |= {"fan_in": spec.fans.fan_in, "fan_out": spec.fans.fan_out}
+    if spec.kernel.groups > 1:
+        entry["groups"] = spec.kernel.groups
+    if spec.keyed:
+        entry["keyed"] = True
+    return entry
+
+
+def read_recipe(text: str, path: str) -> dict[str, TensorSpec]:
+    """The tensors that a recipe describes, by name. The text may come from anywhere: nothing in it is trusted.
+
+    Raises:
+        FormatError: it is not a recipe, or one of a stream or version that this initgen does not know.
+    """
+    import msgspec
+
+    class Entry(msgspec.Struct, forbid_unknown_fields=True):
+        dtype: str
+        layout: str
+        params: dict[str, float | int | str | None]
+        scheme: str
+        seed: int
+        shape: list[int]
+        fan_in: int | None = None
+        fan_out: int | None = None
+        groups: int = 1
+        keyed: bool = False
+
+    class Recipe(msgspec.Struct, forbid_unknown_fields=True):
+        initgen: int
+        stream: str
+        tensors: dict[str, Entry]
+
+    try:
+        recipe = msgspec.json.decode(text, type=Recipe)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise FormatError(f"{path}: its recipe is not one that initgen writes: {error}") from None
+    if recipe.initgen != 1 or recipe.stream != STREAM:
+        raise FormatError(
+            f"{path}: its recipe is of version {recipe.initgen}, stream {recipe.stream!r}; this initgen knows 1, {STREAM}",
+            "a newer initgen wrote it",
+        )
+    return {name: _spec(name, entry) for name, entry in recipe.tensors.items()}
+
+
+def _spec(name: str, entry: Any) -> TensorSpec:
+    # tensor_spec checks everything; only what a command line cannot say is added.
+    spec = tensor_spec(
+        entry.scheme,
+        tuple(entry.shape),
+        params=entry.params,
+        name=name,
+        dtype=entry.dtype,
+        seed=entry.seed,
+        layout=entry.layout,
+        groups=entry.groups,
+        fan_in=entry.fan_in,
+        fan_out=entry.fan_out,
+    )
+    return replace(spec, keyed=entry.keyed)

@@ -1,0 +1,146 @@
+"""One tensor, described: enough to make its bytes again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from initgen.core.dtypes import DTYPES, DType
+from initgen.core.errors import BadParameter
+from initgen.core.params import Value, Values, bind, split
+from initgen.core.shapes import Fans, Kernel, Shape, check_shape, format_shape
+from initgen.laws import Law
+from initgen.schemes import SCHEMES, Scheme
+from initgen.schemes.structure import Structure
+
+MAX_SEED = 2**64 - 1
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A tensor's description.
+
+    Attributes:
+        params: the scheme's parameters, all of them, checked.
+        seed: from 0 to 2^64 - 1.
+        keyed: whether the seed is the model's, so that the tensor's name takes part in its stream.
+        fan_in, fan_out: in place of what the shape gives; None leaves it.
+    """
+
+    name: str
+    shape: Shape
+    dtype: DType
+    scheme: Scheme
+    params: Mapping[str, Value] = field(default_factory=dict)
+    seed: int = 0
+    keyed: bool = False
+    kernel: Kernel = Kernel()
+    fan_in: int | None = None
+    fan_out: int | None = None
+
+    @property
+    def count(self) -> int:
+        """Elements."""
+        product = 1
+        for size in self.shape:
+            product *= size
+        return product
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of data."""
+        return self.count * self.dtype.itemsize
+
+    @property
+    def stream_name(self) -> str:
+        """The name that keys its stream: empty for a tensor with a seed of its own."""
+        return self.name if self.keyed else ""
+
+    @cached_property
+    def fans(self) -> Fans | None:
+        """The fans its law takes; None where the scheme asks for none."""
+        if self.scheme.fans == "none":
+            return None
+        if self.fan_in is not None and self.fan_out is not None:
+            return Fans(self.fan_in, self.fan_out)
+        if self.scheme.fans == "given":
+            if self.fan_in is None:
+                raise BadParameter(
+                    f"{self.scheme.name} takes the fan_in of another tensor, its weight", "give it: --fan-in N"
+                )
+            return Fans(self.fan_in, self.fan_in)
+        if self.fan_in is not None and len(self.shape) < 2:
+            return Fans(self.fan_in, self.fan_in)
+        own = self.kernel.fans(self.shape)
+        return Fans(
+            own.fan_in if self.fan_in is None else self.fan_in, own.fan_out if self.fan_out is None else self.fan_out
+        )
+
+    @cached_property
+    def made(self) -> Law | Structure:
+        """The law of its elements, or the structure that makes it whole.
+
+        Raises:
+            BadParameter: the scheme has no answer for this shape, or its parameters contradict each other.
+        """
+        if self.scheme.build is not None:
+            return self.scheme.build(self.shape, self.kernel, self.params)
+        return self.scheme.law(self.fans or Fans(1, 1), self.params)
+
+    @property
+    def title(self) -> str:
+        """The scheme as the command line writes it, with the parameters that are not the default."""
+        changed = {p.name: self.params[p.name] for p in self.scheme.params if self.params[p.name] != p.default}
+        return self.scheme.name + (":" if changed else "") + ",".join(f"{k}={v}" for k, v in changed.items())
+
+    def __str__(self) -> str:
+        return f"{self.name} {format_shape(self.shape)} {self.dtype.name} {self.title}"
+
+
+def tensor_spec(
+    scheme: str,
+    shape: Shape,
+    *,
+    params: Values | None = None,
+    name: str = "weight",
+    dtype: str = "float32",
+    seed: int = 0,
+    layout: str = "keras",
+    groups: int = 1,
+    transposed: bool = False,
+    depthwise: bool = False,
+    fan_in: int | None = None,
+    fan_out: int | None = None,
+) -> TensorSpec:
+    """A checked description of one tensor with its own seed, from what a user writes.
+
+    Args:
+        scheme: a name, or a name with parameters, ``truncated_normal:stddev=0.02``.
+        params: more parameters, as values.
+
+    Raises:
+        UnknownName: no such scheme, parameter or dtype.
+        BadParameter: a value that breaks its rule; a shape for which the scheme has no answer.
+    """
+    scheme_name, given = split(scheme)
+    entry = SCHEMES[scheme_name]
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
+        raise BadParameter(f"seed = {seed!r} must be a whole number from 0 to 2^64 - 1")
+    if layout not in ("keras", "torch"):
+        raise BadParameter(f"layout = {layout!r} must be keras or torch")
+    for what, value in (("groups", groups), ("fan_in", fan_in), ("fan_out", fan_out)):
+        least = 1 if what == "groups" else 0
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+            raise BadParameter(f"{what} = {value!r} must be a whole number from {least}")
+    spec = TensorSpec(
+        name,
+        check_shape(tuple(shape)),
+        DTYPES[dtype],
+        entry,
+        bind(entry.name, entry.params, {**given, **(params or {})}),
+        seed,
+        kernel=Kernel("torch" if layout == "torch" else "keras", groups, transposed, depthwise),
+        fan_in=fan_in,
+        fan_out=fan_out,
+    )
+    _ = spec.made  # a scheme that has no answer says so now
+    return spec

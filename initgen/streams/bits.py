@@ -1,0 +1,51 @@
+"""The raw words of the native stream, version 1: SHA-256 for the key, PCG64DXSM for the words.
+
+Only the bit generator's raw output is used, which numpy promises never to change, and its state is set directly: nothing
+of ``SeedSequence`` or ``Generator``, which numpy may improve, takes part.
+"""
+
+import hashlib
+
+import numpy as np
+from numpy.random import PCG64DXSM
+from numpy.typing import NDArray
+
+VERSION = "native-1"
+
+
+def key(seed: int, name: str) -> tuple[int, int]:
+    """State and increment of the generator for a tensor, 128 bits each.
+
+    They are the two halves of SHA-256 over ``initgen native-1``, a zero byte, the seed (8 bytes, little-endian) and the
+    name (UTF-8), read little-endian; the increment is made odd. A tensor with a seed of its own has the empty name.
+    """
+    message = f"initgen {VERSION}\0".encode() + seed.to_bytes(8, "little") + name.encode()
+    digest = hashlib.sha256(message).digest()
+    return int.from_bytes(digest[:16], "little"), int.from_bytes(digest[16:], "little") | 1
+
+
+class Words:
+    """Random access to one tensor's words. Not for several threads at once: each makes its own."""
+
+    def __init__(self, seed: int, name: str) -> None:
+        self._generator = PCG64DXSM(0)
+        state, increment = key(seed, name)
+        self._start = {
+            "bit_generator": "PCG64DXSM",
+            "state": {"state": state, "inc": increment},
+            "has_uint32": 0,
+            "uinteger": 0,
+        }
+
+    def words64(self, start: int, count: int) -> NDArray[np.int64]:
+        """64-bit words ``start`` to ``start + count``, read as signed integers."""
+        self._generator.state = self._start
+        self._generator.advance(start)
+        return self._generator.random_raw(count).view(np.int64)  # type: ignore[union-attr]
+
+    def words32(self, start: int, count: int) -> NDArray[np.uint32]:
+        """32-bit words: the low half of each 64-bit word, then its high half."""
+        first = start // 2
+        words = self.words64(first, (start + count + 1) // 2 - first)
+        halves = words.astype("<i8", copy=False).view("<u4").astype(np.uint32, copy=False)
+        return halves[start % 2 : start % 2 + count]
