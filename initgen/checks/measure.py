@@ -86,7 +86,7 @@ def measure(source: Source, shift: float | None = None, threads: int | None = No
     blocks = source.blocks()
     start = next(blocks, None)
     if start is None:
-        return _empty(shift or 0.0)
+        return nothing(shift=shift or 0.0)
     head = start()
     if shift is None:
         values = _floats(head)
@@ -104,9 +104,10 @@ def measure(source: Source, shift: float | None = None, threads: int | None = No
     return total
 
 
-def _empty(shift: float) -> Measured:
-    nothing = math.nan
-    return Measured(0, 0, 0, 0, nothing, nothing, shift, 0, 0, 0, nothing, nothing, np.zeros(1, np.int64), 0, 0)
+def nothing(count: int = 0, shift: float = 0.0) -> Measured:
+    """What is known of an empty tensor, or of one that is not looked into."""
+    nan = math.nan
+    return Measured(count, 0, 0, 0, nan, nan, shift, 0.0, 0.0, nan, nan, nan, np.zeros(1, np.int64), 0, 0)
 
 
 def _floats(block: NDArray[np.generic]) -> NDArray[np.floating]:

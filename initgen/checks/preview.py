@@ -1,8 +1,11 @@
 """A tensor that is drawn to be looked at, and written nowhere."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from initgen.checks.measure import Measured, measure
 from initgen.checks.source import BLOCK, Block, Source
@@ -34,14 +37,15 @@ def preview(spec: TensorSpec, threads: int | None = None) -> Preview:
     tensor = Tensor(spec)
     dtype = spec.dtype.numpy
 
-    def blocks():  # type: ignore[no-untyped-def]
-        for start in range(0, spec.count, BLOCK):
-            block: Block = lambda start=start: tensor(start, min(BLOCK, spec.count - start)).view(dtype)  # noqa: E731
-            yield block
+    def block(start: int) -> NDArray[np.generic]:
+        return tensor(start, min(BLOCK, spec.count - start)).view(dtype)
+
+    def blocks() -> Iterator[Block]:
+        return (partial(block, start) for start in range(0, spec.count, BLOCK))
 
     source = Source(Stored(spec.name, spec.shape, spec.dtype, spec.dtype.name, None), dtype, blocks)
     measured = measure(source, threads=threads)
     head = tensor(0, min(CHUNK, spec.count)).view(dtype).astype(np.float64)
     span = (measured.low, measured.high)
-    bars = np.histogram(head, _BARS, span)[0] if measured.low < measured.high else []
-    return Preview(measured, tuple(int(bar) for bar in bars), span, tuple(float(value) for value in head[:_FIRST]))
+    bars = np.histogram(head, _BARS, span)[0].tolist() if measured.low < measured.high else []
+    return Preview(measured, tuple(bars), span, tuple(float(value) for value in head[:_FIRST]))

@@ -11,10 +11,11 @@ import numpy as np
 from initgen.checks.cells import Cells, cells_for
 from initgen.checks.evidence import of_average, of_correlation, of_distance
 from initgen.checks.lookalikes import lookalikes
-from initgen.checks.measure import Measured, measure
+from initgen.checks.measure import Measured, measure, nothing
 from initgen.checks.source import Source, open_contents, sources_of, stream_source
 from initgen.core.errors import BadParameter, FormatError, InitgenError
 from initgen.core.shapes import format_shape
+from initgen.formats import Stored
 from initgen.laws import Constant, Law
 from initgen.schemes.structure import Structure
 from initgen.specs.recipe import read_recipe
@@ -125,7 +126,8 @@ def stats(
     """
     recipe: dict[str, TensorSpec] = {}
     if path == "-":
-        sources, warnings = [stream_source(sys.stdin.buffer, "standard input")], ()
+        sources = [stream_source(sys.stdin.buffer, "standard input")]
+        warnings: tuple[str, ...] = ()
     else:
         chosen, contents = open_contents(path, form)
         sources, warnings = list(sources_of(path, chosen, contents)), contents.warnings
@@ -155,8 +157,7 @@ def _tensor(source: Source, spec: TensorSpec | None, share: float, threads: int 
     kind = stored.dtype.name if stored.dtype else stored.kind
     if source.dtype.kind not in "fiub" and stored.dtype is None:
         # complex numbers and what numpy has no dtype for: there, and not looked into
-        empty = Measured(source.count, 0, 0, 0, *[math.nan] * 7, np.zeros(1, np.int64), 0, 0)
-        return TensorStats(stored.name, stored.shape, kind, empty, None, ())
+        return TensorStats(stored.name, stored.shape, kind, nothing(source.count), None, ())
     made = spec.made if spec else None
     whole = None
     if isinstance(made, Structure):
@@ -183,7 +184,7 @@ def _tensor(source: Source, spec: TensorSpec | None, share: float, threads: int 
     return TensorStats(stored.name, stored.shape, kind, measured, spec, tuple(tests), tuple(seems), problem)
 
 
-def _in_memory(source: Source, whole: np.ndarray) -> Source:  # type: ignore[type-arg]
+def _in_memory(source: Source, whole: np.ndarray) -> Source:
     """A tensor that is in memory already, so that a stream is not read twice."""
     flat = whole.reshape(-1).astype(source.dtype)
     return Source(source.stored, source.dtype, lambda: iter([lambda: flat] if flat.size else []))
@@ -230,14 +231,14 @@ def _law_tests(measured: Measured, law: Law, spec: TensorSpec, share: float) -> 
     return tests
 
 
-def _average(error: float, values: np.ndarray, cells: Cells, n: int, standard_error: float) -> float:  # type: ignore[type-arg]
+def _average(error: float, values: np.ndarray, cells: Cells, n: int, standard_error: float) -> float:
     """The p of an average; where it is near its mean, the plain bound, which spares the search for the best one."""
     if abs(error) < 3 * standard_error:
         return 1.0
     return of_average(error, values, cells.weights, n)
 
 
-def _structure_tests(whole: np.ndarray, made: Structure, spec: TensorSpec, share: float) -> list[Test]:  # type: ignore[type-arg]
+def _structure_tests(whole: np.ndarray, made: Structure, spec: TensorSpec, share: float) -> list[Test]:
     tests = [
         Test(p.name, p.measured, p.limit, p.holds, None, "at most" if p.limit else "")
         for p in made.properties(whole, spec.dtype)
@@ -251,9 +252,7 @@ def _structure_tests(whole: np.ndarray, made: Structure, spec: TensorSpec, share
     return tests
 
 
-def _no_file(spec: TensorSpec):  # type: ignore[no-untyped-def]
-    from initgen.formats import Stored
-
+def _no_file(spec: TensorSpec) -> Stored:
     return Stored(spec.name, spec.shape, spec.dtype, spec.dtype.name, None)
 
 

@@ -12,7 +12,7 @@ from initgen.core.shapes import LAYOUTS, parse_shape
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Names(click.ParamType):
+class Names(click.ParamType):  # type: ignore[type-arg]
     """A name out of a registry, which is imported for completion only."""
 
     def __init__(self, kind: str, known: Callable[[], list[str]]) -> None:
@@ -44,7 +44,7 @@ DTYPE = Names("dtype", _dtype_names)
 FORMAT = Names("format", _format_names)
 
 
-class ShapeType(click.ParamType):
+class ShapeType(click.ParamType):  # type: ignore[type-arg]
     """100x64."""
 
     name = "shape"
@@ -53,7 +53,7 @@ class ShapeType(click.ParamType):
         return value if isinstance(value, tuple) else parse_shape(value)
 
 
-class SeedType(click.ParamType):
+class SeedType(click.ParamType):  # type: ignore[type-arg]
     """A whole number, or the word random."""
 
     name = "seed"
@@ -66,7 +66,7 @@ class SeedType(click.ParamType):
         return int(value)
 
 
-class WholeType(click.ParamType):
+class WholeType(click.ParamType):  # type: ignore[type-arg]
     """A whole number, checked where it is used."""
 
     name = "n"

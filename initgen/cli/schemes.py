@@ -1,8 +1,13 @@
 """``initgen schemes``."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from initgen.cli import options
+
+if TYPE_CHECKING:
+    from initgen.specs.tensor import TensorSpec
 
 
 @click.command("schemes", short_help="List the schemes, or explain one.")
@@ -36,7 +41,7 @@ def command(name: str | None, as_json: bool) -> None:
         show_schemes(console(), chosen)
 
 
-def _example(name: str):  # type: ignore[no-untyped-def]
+def _example(name: str) -> "TensorSpec | None":
     from initgen.core.errors import InitgenError
     from initgen.specs.tensor import tensor_spec
 

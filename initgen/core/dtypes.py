@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from initgen.core.registry import Registry
 
@@ -65,7 +65,7 @@ class DType:
         return math.copysign(math.inf, x)
 
     @property
-    def numpy(self) -> "np.dtype":  # type: ignore[type-arg]
+    def numpy(self) -> "np.dtype[Any]":
         """The little-endian numpy dtype; from ``ml_dtypes`` where numpy has none of its own."""
         import numpy as np
 
@@ -73,7 +73,8 @@ class DType:
             return np.dtype(self.name).newbyteorder("<")
         import ml_dtypes
 
-        return np.dtype(getattr(ml_dtypes, self.name))
+        narrow: np.dtype[Any] = np.dtype(getattr(ml_dtypes, self.name))
+        return narrow
 
 
 DTYPES = Registry(

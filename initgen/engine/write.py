@@ -105,7 +105,7 @@ def _fill(
 
     def fill(chunk: Chunk) -> int:
         tensor, extent = tensors[chunk.tensor], extents[chunk.tensor]
-        data = memoryview(tensor(chunk.start, chunk.count).view(np.uint8))
+        data = tensor(chunk.start, chunk.count).view(np.uint8).data
         at = extent.offset + chunk.start * tensor.spec.dtype.itemsize
         done = 0
         while done < len(data):
@@ -131,7 +131,7 @@ def stream(spec: TensorSpec, form: Format, threads: int | None = None) -> Iterat
     yield prefix
     keep_freed_memory()
     for data in ordered(lambda chunk: tensor(chunk.start, chunk.count), chunks([spec]), threads):
-        yield memoryview(data.view(np.uint8))
+        yield data.view(np.uint8).data
 
 
 def array(spec: TensorSpec, threads: int | None = None) -> NDArray[np.generic]:

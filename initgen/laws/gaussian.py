@@ -6,7 +6,6 @@ the ends of a truncated law the ``decimal`` module, whose ``exp`` is correctly r
 """
 
 import decimal
-import math
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -122,10 +121,11 @@ def _tail(x: float) -> decimal.Decimal:
 
 def _pi(prec: int) -> decimal.Decimal:
     """Machin 1706: 16 atan(1/5) - 4 atan(1/239), in whole numbers scaled by ten guard digits more."""
-    one = 10 ** (prec + 10)
+    one: int = 10 ** (prec + 10)
 
     def atan_inverse(n: int) -> int:
-        power = total = one // n
+        power: int = one // n
+        total = power
         k = 1
         while power:
             power //= -n * n

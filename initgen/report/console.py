@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Iterable
 from typing import IO, Any, cast
 
 from rich.console import Console
@@ -34,10 +35,22 @@ def console() -> Console:
     )
 
 
-def columns(*headings: str, indent: int = 2) -> Table:
-    """A table without lines; headings may be empty."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(headings), header_style="dim")
-    table.add_column("", width=max(indent - 2, 0))
+def columns(*headings: str) -> Table:
+    """A table without lines, indented."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("", width=0)
     for heading in headings:
         table.add_column(heading, no_wrap=True, overflow="ignore")
+    return table
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> Table:
+    """Names and what is to be said of them, which may take several lines."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    pairs = list(pairs)
+    table.add_column(width=0)
+    table.add_column(min_width=max(len(name) for name, _ in pairs), no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, said in pairs:
+        table.add_row("", name, said)
     return table

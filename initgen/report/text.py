@@ -11,7 +11,7 @@ from initgen.core.registry import camel
 from initgen.core.shapes import format_shape
 from initgen.laws import Constant, Law
 from initgen.report.chart import histogram
-from initgen.report.console import columns
+from initgen.report.console import columns, facts
 from initgen.schemes import Scheme
 from initgen.specs.tensor import TensorSpec
 
@@ -51,7 +51,7 @@ def _answer(shown: str, file: FileStats) -> Text:
 
 def _show_overview(out: Console, shown: str, file: FileStats) -> None:
     out.print(Text(shown, "bold"))
-    table = columns("tensor", "shape", "dtype", "mean", "std", "min", "max", "scheme", "", indent=2)
+    table = columns("tensor", "shape", "dtype", "mean", "std", "min", "max", "scheme", "")
     for tensor in file.tensors:
         found = tensor.measured
         table.add_row(
@@ -70,11 +70,8 @@ def _show_tensor(out: Console, shown: str, tensor: TensorStats) -> None:
     found, spec = tensor.measured, tensor.spec
     heading = f"{shown}: {tensor.name}, {format_shape(tensor.shape)} {tensor.kind}"
     out.print(Text(heading, "bold"))
-    facts = columns("", "")
-    if spec:
-        facts.add_row("", "expected", f"{spec.title}: {spec.made}" + _fans(spec))
-    facts.add_row("", "found", summary(found))
-    out.print(facts)
+    said = [("expected", f"{spec.title}: {spec.made}{_fans(spec)}")] if spec else []
+    out.print(facts([*said, ("found", summary(found))]))
     if tensor.problem:
         out.print(Text(f"  {tensor.problem}", "red"))
     if tensor.tests:
@@ -139,13 +136,12 @@ def show_preview(
     """A tensor that was drawn and not written: its law, its numbers, its picture."""
     out.print(Text(f"{spec.title} {format_shape(spec.shape)} {spec.dtype.name}, seed {spec.seed}", "bold"))
     made = spec.made
-    facts = columns("", "")
-    facts.add_row("", "law", f"{made}{_fans(spec)}")
+    said = [("law", f"{made}{_fans(spec)}")]
     if isinstance(made, Law) and not isinstance(made, Constant):
-        facts.add_row("", "expected", f"mean {made.mean:.6g}, std {made.std:.6g}, variance {made.variance:.6g}")
-    facts.add_row("", "drawn", summary(found))
-    facts.add_row("", "first values", "  ".join(f"{value:.6g}" for value in first))
-    out.print(facts)
+        said.append(("expected", f"mean {made.mean:.6g}, std {made.std:.6g}, variance {made.variance:.6g}"))
+    said.append(("drawn", summary(found)))
+    said.append(("first values", "  ".join(f"{value:.6g}" for value in first)))
+    out.print(facts(said))
     if bars:
         out.print()
         for line in histogram(bars):
@@ -156,7 +152,7 @@ def show_preview(
 
 def show_schemes(out: Console, schemes: Sequence[Scheme]) -> None:
     """The table of all schemes."""
-    table = columns("scheme", "as in", "law", "parameters", indent=0)
+    table = columns("scheme", "as in", "law", "parameters")
     for scheme in schemes:
         params = ", ".join(f"{p.name}={p.default}" for p in scheme.params)
         table.add_row("", scheme.name, scheme.family, scheme.formula, params)
@@ -167,13 +163,12 @@ def show_scheme(out: Console, scheme: Scheme, example: TensorSpec | None) -> Non
     """One scheme: its law, names, parameters and source."""
     out.print(Text(scheme.name, "bold"))
     out.print(f"  {scheme.summary}")
-    facts = columns("", "")
-    facts.add_row("", "law", scheme.formula)
+    said = [("law", scheme.formula)]
     if example:
-        facts.add_row("", "for 100x64", f"{example.made}{_fans(example)}")
-    facts.add_row("", "also called", ", ".join((camel(scheme.name), *scheme.aliases)))
-    facts.add_row("", "source", scheme.source)
-    out.print(facts)
+        said.append(("for 100x64", f"{example.made}{_fans(example)}"))
+    said.append(("also called", ", ".join((camel(scheme.name), *scheme.aliases))))
+    said.append(("source", scheme.source))
+    out.print(facts(said))
     if scheme.params:
         table = columns("parameter", "default", "must be", "")
         for param in scheme.params:

@@ -1,6 +1,7 @@
 """Variance scaling as Keras and JAX have it: variance = scale / n, and normals cut at two std and corrected."""
 
 import math
+from collections.abc import Callable
 
 from initgen.core.params import Param, Values, real, word
 from initgen.core.shapes import Fans
@@ -15,7 +16,7 @@ GLOROT = "Glorot & Bengio 2010, eq. 16"
 HE = "He et al. 2015, eq. 10"
 LECUN = "LeCun et al. 1998, section 4.6"
 
-_MODES = {
+_MODES: dict[str, Callable[[Fans], float]] = {
     "fan_in": lambda fans: fans.fan_in,
     "fan_out": lambda fans: fans.fan_out,
     "fan_avg": lambda fans: (fans.fan_in + fans.fan_out) / 2,
@@ -47,7 +48,7 @@ _FORMULAS = {
 
 
 def _named(name: str, scale: int, mode: str, distribution: str, source: str, aliases: tuple[str, ...] = ()) -> Scheme:
-    fixed = {"scale": float(scale), "mode": mode, "distribution": distribution}
+    fixed: Values = {"scale": float(scale), "mode": mode, "distribution": distribution}
     if mode == "fan_avg":
         symbols = {"three": 6 * scale, "one": 2 * scale, "n": "(fan_in + fan_out)"}
     else:

@@ -133,7 +133,7 @@ class DeltaOrthogonal(Structure):
 
         kernel = np.zeros(_seen_shape(self.shape, self.layout))
         if kernel.size:
-            kernel[self._centre] = self.gain * _haar(*kernel.shape[-2:], draw)
+            kernel[self._centre] = self.gain * _haar(kernel.shape[-2], kernel.shape[-1], draw)
         return _shown(kernel, self.layout)
 
     def properties(self, tensor: "Floats", dtype: DType) -> list[Property]:
@@ -177,7 +177,7 @@ class Ones(Structure):
         if kernel.size:
             for group in range(self.groups):
                 d = np.arange(min(each, inputs))
-                kernel[(*centre, d, group * each + d)] = self.gain
+                kernel[centre][d, group * each + d] = self.gain
         return _shown(kernel, self.layout)
 
     def properties(self, tensor: "Floats", dtype: DType) -> list[Property]:

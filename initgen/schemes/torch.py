@@ -5,7 +5,7 @@ import math
 from initgen.core.errors import BadParameter
 from initgen.core.params import Param, Values, real, word
 from initgen.core.shapes import Fans
-from initgen.laws import Constant, Law, Normal, TruncatedNormal, Uniform
+from initgen.laws import Constant, Law, TruncatedNormal, Uniform
 from initgen.schemes.keras import GLOROT, HE, scaled
 from initgen.schemes.scheme import Scheme, positive
 

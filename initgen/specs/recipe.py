@@ -67,8 +67,8 @@ def read_recipe(text: str, path: str) -> dict[str, TensorSpec]:
         raise FormatError(f"{path}: its recipe is not one that initgen writes: {error}") from None
     if recipe.initgen != 1 or recipe.stream != STREAM:
         raise FormatError(
-            f"{path}: its recipe is of version {recipe.initgen}, stream {recipe.stream!r}; this initgen knows 1, {STREAM}",
-            "a newer initgen wrote it",
+            f"{path}: its recipe is of version {recipe.initgen}, stream {recipe.stream!r}",
+            f"a newer initgen wrote it; this one knows version 1, {STREAM}",
         )
     return {name: _spec(name, entry) for name, entry in recipe.tensors.items()}
 

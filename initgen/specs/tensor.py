@@ -33,7 +33,7 @@ class TensorSpec:
     params: Mapping[str, Value] = field(default_factory=dict)
     seed: int = 0
     keyed: bool = False
-    kernel: Kernel = Kernel()
+    kernel: Kernel = field(default_factory=Kernel)
     fan_in: int | None = None
     fan_out: int | None = None
 

@@ -1,10 +1,11 @@
 """The raw words of the native stream, version 1: SHA-256 for the key, PCG64DXSM for the words.
 
-Only the bit generator's raw output is used, which numpy promises never to change, and its state is set directly: nothing
-of ``SeedSequence`` or ``Generator``, which numpy may improve, takes part.
+Only the bit generator's raw output is used, which numpy promises never to change, and its state is set directly:
+nothing of ``SeedSequence`` or ``Generator``, which numpy may improve, takes part.
 """
 
 import hashlib
+from typing import Any
 
 import numpy as np
 from numpy.random import PCG64DXSM
@@ -30,7 +31,7 @@ class Words:
     def __init__(self, seed: int, name: str) -> None:
         self._generator = PCG64DXSM(0)
         state, increment = key(seed, name)
-        self._start = {
+        self._start: Any = {
             "bit_generator": "PCG64DXSM",
             "state": {"state": state, "inc": increment},
             "has_uint32": 0,
@@ -41,7 +42,7 @@ class Words:
         """64-bit words ``start`` to ``start + count``, read as signed integers."""
         self._generator.state = self._start
         self._generator.advance(start)
-        return self._generator.random_raw(count).view(np.int64)  # type: ignore[union-attr]
+        return self._generator.random_raw(count).view(np.int64)
 
     def words32(self, start: int, count: int) -> NDArray[np.uint32]:
         """32-bit words: the low half of each 64-bit word, then its high half."""

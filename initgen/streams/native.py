@@ -3,11 +3,11 @@
 A word w is read as a signed integer of its b bits; it stands for the probability p = (w + 1/2) / 2^b + 1/2. Its value
 is the law's quantile at p:
 
-- a uniform law on [-h, h] takes (w + 1/2) * (h / 2^(b-1)); on [l, h] it takes (w' + 1/2) * ((h - l) / 2^b) + l, with
+- a uniform law on [-h, h] takes (w + 1/2) * h / 2^(b-1); on [l, h] it takes (w' + 1/2) * (h - l) / 2^b + l, with
   w' = w + 2^(b-1); all in the dtype of the computation, which is float64 for float64 and float32 for the others;
 - another law in float64 takes the quantile itself, ``law.quantiles``;
-- in narrower dtypes the top 16 bits of w choose a line, and the low 16 bits are its argument: c0 + c1 * low, in float32.
-  The line goes through the quantiles at low = 9598 and 55937. In the outermost 128 segments of either end, where the
+- in narrower dtypes the top 16 bits of w choose a line, and the low 16 bits are its argument: c0 + c1 * low, in
+  float32. The line goes through the quantiles at low = 9598 and 55937. In the outermost 128 segments of either end, where the
   quantile bends too much, the quantile itself is taken in float64 and rounded.
 
 The value is then held inside the law's support and rounded to the stored dtype (``rounding``).
@@ -15,6 +15,7 @@ The value is then held inside the law's support and rounded to the stored dtype 
 
 import math
 from functools import lru_cache
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from initgen.streams import rounding
 from initgen.streams.bits import Words
 
 Floats = NDArray[np.float64]
+F = TypeVar("F", bound=np.floating)
 
 # Where a line meets the quantile: the Chebyshev points of 0 ... 65535, which halve the largest error.
 _LEFT, _RIGHT = 9598, 55937
@@ -60,7 +62,7 @@ class Draw:
             return self._stored(self._draw64(words.words64(start, count)))
         return self._stored(self._draw32(words.words32(start, count)))
 
-    def _stored(self, values: NDArray[np.floating]) -> NDArray[np.generic]:
+    def _stored(self, values: NDArray[Any]) -> NDArray[np.generic]:
         if self._clip:
             np.clip(values, values.dtype.type(self._low), values.dtype.type(self._high), out=values)
         if self.dtype.word == 64:
@@ -69,21 +71,22 @@ class Draw:
         return rounding.store(values32, self.dtype, np.empty(0 if self.dtype.itemsize == 4 else values.size, np.uint32))
 
     def _draw64(self, words: NDArray[np.int64]) -> Floats:
-        if isinstance(self.law, Uniform):
-            if self.law.low == -self.law.high:
-                return (words.astype(np.float64) + 0.5) * (self.law.high * 2.0**-63)
-            return _unsigned(words, 63) * ((self.law.high - self.law.low) * 2.0**-64) + self.law.low
-        return _quantiles(self.law, words, 64)
+        if not isinstance(self.law, Uniform):
+            return _quantiles(self.law, words, 64)
+        low, high = self.law.support
+        if low == -high:
+            return _scale(words.astype(np.float64) + 0.5, high, 2.0**-63)
+        from_low = (words.view(np.uint64) ^ np.uint64(1 << 63)).astype(np.float64) + 0.5
+        return _scale(from_low, high - low, 2.0**-64) + low
 
     def _draw32(self, words: NDArray[np.uint32]) -> NDArray[np.float32]:
-        f32 = np.float32
         if isinstance(self.law, Uniform):
-            return self._uniform32(words.view(np.int32))
+            return self._uniform32(words)
         # In a tensor of several parts, these arrays of 2^17 elements are what must stay in the cache.
         part = np.right_shift(words, np.uint32(16))
         line = part.astype(np.int64)
         np.bitwise_and(words, np.uint32(0xFFFF), out=part)
-        values = part.view(np.int32).astype(f32)
+        values = part.view(np.int32).astype(np.float32)
         if self._lines is None:
             used, line = np.unique(line, return_inverse=True)
             offset, slope = _scaled(_lines(self.law.standard()[0], used), self.law)
@@ -100,23 +103,26 @@ class Draw:
             values[ends] = _quantiles(self.law, words[ends].view(np.int32).astype(np.int64), 32)
         return values
 
-    def _uniform32(self, words: NDArray[np.int32]) -> NDArray[np.float32]:
-        f32 = np.float32
-        if self.law.support[0] == -self.law.support[1]:
-            values = words.astype(f32)
-            np.add(values, f32(0.5), out=values)
-            return np.multiply(values, f32(self.law.support[1] * 2.0**-31), out=values)
+    def _uniform32(self, words: NDArray[np.uint32]) -> NDArray[np.float32]:
         low, high = self.law.support
-        values = _unsigned(words, 31)
-        np.multiply(values, f32((high - low) * 2.0**-32), out=values)
-        return np.add(values, f32(low), out=values)
+        if low == -high:
+            values = words.view(np.int32).astype(np.float32)
+            np.add(values, np.float32(0.5), out=values)
+            return _scale(values, high, 2.0**-31)
+        values = (words ^ np.uint32(1 << 31)).astype(np.float32)
+        np.add(values, np.float32(0.5), out=values)
+        _scale(values, high - low, 2.0**-32)
+        return np.add(values, np.float32(low), out=values)
 
 
-def _unsigned(words: NDArray[np.signedinteger], top: int) -> NDArray[np.floating]:
-    """w + 2^top + 1/2, in float32 for 32-bit words and in float64 for 64-bit ones."""
-    kind, real = (np.uint32, np.float32) if top == 31 else (np.uint64, np.float64)
-    values = (words.view(kind) ^ kind(1 << top)).astype(real)
-    return np.add(values, real(0.5), out=values)
+def _scale(values: NDArray[F], factor: float, power: float) -> NDArray[F]:
+    """``values`` times ``factor`` times a power of two, in place and rounded once."""
+    kind = values.dtype.type
+    if kind(factor * power) < np.finfo(kind).tiny:  # their product has lost digits: one after the other
+        np.multiply(values, kind(power), out=values)
+        power = 1.0
+    np.multiply(values, kind(factor * power), out=values)
+    return values
 
 
 def _quantiles(law: Law, words: NDArray[np.int64], bits: int) -> Floats:

@@ -1,0 +1,58 @@
+# Every target makes what it needs: a virtual environment from pyproject.toml, once, and again when that changes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INTEROP := .venv-interop
+PIP := -m pip --disable-pip-version-check install --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow test-interop lint format bench check readme clean
+
+help: ## what there is to make
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+# Dependency groups need pip 25.1 or newer, which an environment of Python 3.11 does not start with.
+$(VENV)/.done: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP) --upgrade 'pip>=25.1'
+	$(BIN)/python $(PIP) --editable . --group test --group lint
+	@touch $@
+
+$(INTEROP)/.done: pyproject.toml
+	$(PYTHON) -m venv $(INTEROP)
+	$(INTEROP)/bin/python $(PIP) --upgrade 'pip>=25.1'
+	$(INTEROP)/bin/python $(PIP) --editable . --group test --group interop
+	@touch $@
+
+demo: $(VENV)/.done ## sample a file in each format, and check it
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+
+test: $(VENV)/.done ## the tests, in under three minutes
+	$(BIN)/python -m pytest -q -n 2
+
+test-slow: $(VENV)/.done ## what takes minutes or gigabytes
+	$(BIN)/python -m pytest -q -m slow
+
+test-interop: $(INTEROP)/.done ## against real torch, keras and jax
+	$(INTEROP)/bin/python -m pytest -q -m interop
+
+lint: $(VENV)/.done ## ruff, mypy --strict, and the floors of the house
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+format: $(VENV)/.done ## lay out the code
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+readme: $(VENV)/.done ## write what the commands print into README.md
+	$(BIN)/python tests/readme.py --write
+
+bench: $(VENV)/.done $(INTEROP)/.done ## speed and memory against torch, in one run
+	$(BIN)/python benchmarks/bench.py --peer $(INTEROP)/bin/python
+
+check: lint test ## what has to pass before a change lands
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) $(INTEROP) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
