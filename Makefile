@@ -47,7 +47,7 @@ format: $(VENV)/.done ## lay out the code
 	$(BIN)/ruff format .
 
 readme: $(VENV)/.done ## write what the commands print into README.md
-	$(BIN)/python tests/readme.py --write
+	$(BIN)/python tests/test_readme.py
 
 bench: $(VENV)/.done $(INTEROP)/.done ## speed and memory against torch, in one run
 	$(BIN)/python benchmarks/bench.py --peer $(INTEROP)/bin/python

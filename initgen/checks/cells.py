@@ -123,6 +123,8 @@ def cells_of(law: Law, dtype: DType, held: bool = True) -> Cells:
     mean, variance, kurtosis = law.mean, law.variance, law.kurtosis
     if exact:
         mean = float(weights @ middle)
+        if abs(mean - law.mean) < 1e-12 * law.std:  # symmetric; what is left is the sum's rounding
+            mean = law.mean
         variance = float(weights @ (middle - mean) ** 2)
         kurtosis = float(weights @ (middle - mean) ** 4) / variance**2 if variance else 1.0
     return Cells(below, middle, weights, mean, variance, kurtosis, *bounds, order, at)

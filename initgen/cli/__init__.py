@@ -101,9 +101,13 @@ def _run(args: list[str] | None) -> int:
         return result if isinstance(result, int) else 0
     except InitgenError as error:
         return fail(error.message, error.hint)
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        return 2
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "initgen"
-        return fail(error.format_message().rstrip(".") or "nothing to do", f"{command} --help")
+        message = error.format_message().rstrip(".")
+        return fail(message[:1].lower() + message[1:], f"{command} --help")
     except click.ClickException as error:
         return fail(error.format_message())
     except click.exceptions.Exit as error:

@@ -1,5 +1,6 @@
 """``initgen sample``."""
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -61,9 +62,13 @@ def command(**given: Any) -> int:
 
 def _warn_if_coarse(spec: "TensorSpec", quiet: bool) -> None:
     from initgen.laws import Constant, Law
+    from initgen.streams.rounding import bounds
 
     made = spec.made
-    if isinstance(made, Law) and not isinstance(made, Constant) and made.std < spec.dtype.normal and not quiet:
+    if not isinstance(made, Law) or isinstance(made, Constant) or made.std >= spec.dtype.normal:
+        return
+    bounds(made, spec.dtype)  # one that would be all zeros is an error instead
+    if not quiet:
         print(
             f"warning: std {made.std:.3g} is below {spec.dtype.name}'s smallest normal value {spec.dtype.normal:.3g}:"
             " values will be coarse",
@@ -73,10 +78,11 @@ def _warn_if_coarse(spec: "TensorSpec", quiet: bool) -> None:
 
 def _write(spec: "TensorSpec", given: dict[str, Any]) -> int:
     from initgen.cli.progress import Progress
-    from initgen.engine.output import in_units
+    from initgen.engine.output import in_units, target_of
     from initgen.engine.write import write
     from initgen.formats import format_of
 
+    target_of(given["output"])  # a directory has no suffix, and that is not what is wrong with it
     form = format_of(given["output"], given["form"])
     with Progress(spec.nbytes, quiet=given["quiet"]) as progress:
         written = write(
@@ -99,16 +105,23 @@ def _write(spec: "TensorSpec", given: dict[str, Any]) -> int:
 
 
 def _check(spec: "TensorSpec", output: str | None, form: str | None, threads: int | None, quiet: bool) -> int:
-    from initgen.checks.source import open_contents
+    from initgen.engine.output import target_of
     from initgen.engine.write import matches
+    from initgen.formats import format_of
 
     if not output or output == "-":
         raise click.UsageError("--check needs the file to check: -o FILE")
-    chosen, _ = open_contents(output, form)
-    same = matches([spec], output, chosen, threads=threads)
+    target_of(output)
+    if not os.path.exists(output):
+        return _answer(f"{output}: there is no such file", 1, quiet)
+    same = matches([spec], output, format_of(output, form), threads=threads)
+    return _answer(f"{output}: {'is' if same else 'is not'} what this description makes", 0 if same else 1, quiet)
+
+
+def _answer(message: str, code: int, quiet: bool) -> int:
     if not quiet:
-        print(f"{output}: {'is' if same else 'is not'} what this description makes", file=sys.stderr)
-    return 0 if same else 1
+        print(message, file=sys.stderr)
+    return code
 
 
 def _stream(spec: "TensorSpec", form: str | None, threads: int | None) -> int:

@@ -42,27 +42,23 @@ class DType:
 
     def below(self, x: float) -> float:
         """The largest value of this dtype that is not above ``x``; -inf where all are."""
-        return self._on_grid(x, math.floor)
+        value = self._on_grid(x, math.floor)
+        return min(value, self.largest) if value >= -self.largest else -math.inf
 
     def above(self, x: float) -> float:
         """The smallest value of this dtype that is not below ``x``; inf where all are."""
-        return self._on_grid(x, math.ceil)
+        return -self.below(-x)
 
     def nearest(self, x: float) -> float:
         """``x`` rounded to nearest, ties to even; beyond the largest value, the largest."""
         return min(max(self._on_grid(x, round), -self.largest), self.largest)
 
     def _on_grid(self, x: float, rounding: Callable[[float], int]) -> float:
+        """``x`` rounded to this dtype's digits, as if its exponents went up for ever."""
         if not math.isfinite(x):
             return x
-        # Dividing and multiplying by a power of two is exact, except that 2^1074 is out of reach: two steps.
         exponent = max(math.frexp(x)[1] - self.digits, math.frexp(self.smallest)[1] - 1)
-        on_grid = math.ldexp(float(rounding(math.ldexp(x, -exponent))), exponent)
-        if abs(on_grid) <= self.largest:
-            return on_grid
-        if abs(x) <= self.largest or (rounding is math.floor) == (x > 0):
-            return math.copysign(self.largest if (rounding is math.floor) == (x > 0) else math.inf, x)
-        return math.copysign(math.inf, x)
+        return math.ldexp(rounding(math.ldexp(x, -exponent)), exponent)
 
     @property
     def numpy(self) -> "np.dtype[Any]":

@@ -95,28 +95,28 @@ def _log(x: Floats) -> Floats:
 @lru_cache(maxsize=256)
 def tail(x: float) -> float:
     """The probability that a standard normal exceeds ``x``, correctly rounded to float64."""
-    if x < 0:
-        # 1 - tail, rounded once; the tail itself carries 17 digits, its complement needs fewer.
-        return float(1 - _tail(-x))
-    return float(_tail(x))
-
-
-def _tail(x: float) -> decimal.Decimal:
-    """1/2 - phi(x) (x + x^3/3 + x^5/15 + ...), with the digits that the difference loses added."""
-    if x > 39:  # below the smallest float64
-        return decimal.Decimal(0)
+    if abs(x) > 39:  # where the smaller tail is below the smallest float64
+        return 0.0 if x > 0 else 1.0
     with decimal.localcontext() as context:
-        context.prec = prec = 45 + int(0.2172 * x * x)
+        # As many digits more as the difference below loses.
+        context.prec = 45 + int(0.2172 * x * x)
         context.Emin, context.Emax = decimal.MIN_EMIN, decimal.MAX_EMAX
-        square = decimal.Decimal(x) ** 2
-        term = total = decimal.Decimal(x)
-        k = 1
-        while term and term.adjusted() > total.adjusted() - prec:
-            k += 2
-            term = term * square / k
-            total += term
-        density = (-square / 2).exp() / (2 * _pi(prec)).sqrt()
-        return decimal.Decimal("0.5") - density * total
+        return float(_tail(decimal.Decimal(x), context.prec))
+
+
+def _tail(x: decimal.Decimal, prec: int) -> decimal.Decimal:
+    """1/2 - phi(x) (x + x^3/3 + x^5/15 + ...)."""
+    if not x:
+        return decimal.Decimal("0.5")
+    square = x * x
+    term = total = x
+    k = 1
+    while term.adjusted() > total.adjusted() - prec:
+        k += 2
+        term = term * square / k
+        total += term
+    density = (-square / 2).exp() / (2 * _pi(prec)).sqrt()
+    return decimal.Decimal("0.5") - density * total
 
 
 def _pi(prec: int) -> decimal.Decimal:

@@ -42,7 +42,7 @@ def _variance_scaling(fans: Fans, values: Values) -> Law:
 
 
 _FORMULAS = {
-    "uniform": "U(-sqrt({three}/{n}), sqrt({three}/{n}))",
+    "uniform": "U(±sqrt({three}/{n}))",
     "truncated_normal": f"N(0, sqrt({{one}}/{{n}}) / {CUT_STD:.5f}) cut at 2 std",
 }
 
@@ -71,7 +71,7 @@ SCHEMES = (
         "variance_scaling",
         "keras",
         "any law of mean 0 and variance scale/n, n the fan that mode names",
-        "variance scale/n; truncated_normal is cut at 2 std and corrected, normal is not cut",
+        "variance scale/n",
         "keras.initializers.VarianceScaling, jax.nn.initializers.variance_scaling",
         rule=_variance_scaling,
         params=(

@@ -35,7 +35,7 @@ def _kaiming(distribution: str) -> Scheme:
         f"kaiming_{distribution}",
         "torch",
         f"{distribution}{'' if uniform else ', not cut'}, variance gain^2/n, as torch.nn.init.kaiming_{distribution}_",
-        "U(-gain sqrt(3/n), gain sqrt(3/n))" if uniform else "N(0, gain / sqrt(n))",
+        "U(±gain sqrt(3/n))" if uniform else "N(0, gain / sqrt(n))",
         HE,
         rule=rule,
         params=(
