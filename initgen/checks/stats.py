@@ -146,13 +146,18 @@ def stats(
     find: Expect = expect or (lambda source: recipe.get(source.stored.name))
     specs = [find(source) for source in sources]
     share = false_alarm / (_TESTS * max(1, len(sources)))
-    results = [_tensor(source, spec, share, threads) for source, spec in zip(sources, specs, strict=True)]
+    results = [tensor_stats(source, spec, share, threads) for source, spec in zip(sources, specs, strict=True)]
     held = {source.stored.name for source in sources}
     missing = tuple(name for name in recipe if name not in held) if not patterns else ()
     return FileStats(path, tuple(results), _equal(sources, results), missing, warnings, false_alarm)
 
 
-def _tensor(source: Source, spec: TensorSpec | None, share: float, threads: int | None) -> TensorStats:
+def tensor_stats(source: Source, spec: TensorSpec | None, share: float, threads: int | None) -> TensorStats:
+    """Measure one tensor and hold it against its description, if there is one.
+
+    Args:
+        share: each test's share of the probability that a right file fails.
+    """
     stored = source.stored
     kind = stored.dtype.name if stored.dtype else stored.kind
     if source.dtype.kind not in "fiub" and stored.dtype is None:

@@ -68,17 +68,20 @@ def cli() -> None:
     pass
 
 
-class _Terminated(BaseException):
-    """SIGTERM, as an exception: everything that is cleaned up after an error is cleaned up after it."""
+class _Ended(BaseException):
+    """A signal to end, as an exception: what is cleaned up after an error is cleaned up after it."""
 
 
-def _terminate(*_: object) -> NoReturn:
-    raise _Terminated
+def _end(number: int, _: object) -> NoReturn:
+    raise _Ended(number)
 
 
 def main(args: list[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code; every failure is one line on stderr."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number and signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish is kept
+            signal.signal(number, _end)
     for output in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
             output.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -115,8 +118,8 @@ def _run(args: list[str] | None) -> int:
     except (KeyboardInterrupt, click.Abort):
         print("interrupted", file=sys.stderr)
         return 130
-    except _Terminated:
-        return 143
+    except _Ended as ended:
+        return 128 + int(ended.args[0])
     except BrokenPipeError:
         return 141
     except MemoryError:

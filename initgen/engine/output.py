@@ -4,7 +4,6 @@ import contextlib
 import errno
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -85,8 +84,10 @@ def appearing(target: Target, *, force: bool, fsync: bool) -> Iterator[str]:
     """
     temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(prefix=".initgen-", suffix=".tmp", dir=os.path.dirname(target.real))
-        os.close(handle)
+        # What tempfile does, without the 10 ms of importing it.
+        path = os.path.join(os.path.dirname(target.real), f".initgen-{os.urandom(8).hex()}.tmp")
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        temporary = path
         yield temporary
         _settle(temporary, target, force=force, fsync=fsync)
     except OSError as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from initgen.core.dtypes import DType
+from initgen.core.shapes import Layout, Shape
 from initgen.laws import Law
 
 if TYPE_CHECKING:
@@ -65,3 +66,24 @@ class Structure(ABC):
     @abstractmethod
     def __str__(self) -> str:
         """One line for people."""
+
+
+def as_kernel(tensor: "Floats", layout: Layout) -> "Floats":
+    """A kernel as (*window, in, out), whatever its layout."""
+    if layout == "keras":
+        return tensor
+    return tensor.transpose(*range(2, tensor.ndim), 1, 0)
+
+
+def in_layout(tensor: "Floats", layout: Layout) -> "Floats":
+    """A kernel (*window, in, out) in its layout, C order."""
+    import numpy as np
+
+    if layout == "keras":
+        return tensor
+    return np.ascontiguousarray(tensor.transpose(tensor.ndim - 1, tensor.ndim - 2, *range(tensor.ndim - 2)))
+
+
+def kernel_shape(shape: Shape, layout: Layout) -> Shape:
+    """The shape of a kernel as (*window, in, out)."""
+    return shape if layout == "keras" else (*shape[2:], shape[1], shape[0])
