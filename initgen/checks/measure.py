@@ -116,24 +116,25 @@ def _floats(block: NDArray[np.generic]) -> NDArray[np.floating]:
     return block.astype(np.float64 if wide else np.float32, copy=False)
 
 
-def _codes(block: NDArray[np.generic], values: NDArray[np.floating]) -> NDArray[np.unsignedinteger]:
-    """The 16-bit code of each value, by which `Measured.cells` counts."""
-    if block.dtype.kind in "iub":
-        return _codes(values, values)
-    if block.dtype.itemsize == 1:
-        return block.view(np.uint8)
-    if block.dtype.itemsize == 2:
-        return block.view("<u2")
-    return values.astype("<f4", copy=False).view("<u4") >> np.uint32(16)
+def _cells(block: NDArray[np.generic], values: NDArray[np.floating]) -> Counts:
+    """How many values have each 16-bit (for dtypes of a byte, 8-bit) code."""
+    is_float = block.dtype.kind not in "iub"
+    if is_float and block.dtype.itemsize <= 2:
+        codes = block.view(f"<u{block.dtype.itemsize}")
+        return np.bincount(codes, minlength=1 << 8 * block.dtype.itemsize)
+    codes = values.astype("<f4", copy=False).view("<u4") >> np.uint32(16)
+    return np.bincount(codes, minlength=1 << 16)
 
 
 # NaN, infinities and overflowing squares are counted, not warned of.
 @np.errstate(all="ignore")
 def _of_block(block: NDArray[np.generic], shift: float, distinct: bool = False) -> Measured:
     values = _floats(block)
-    cells = np.bincount(_codes(block, values), minlength=256 if block.dtype.itemsize == 1 else 1 << 16)
+    cells = _cells(block, values)
     count = values.size
-    # One sum tells whether all are finite, unless it overflows; then the slow way tells.
+    # Zeros are in the first cell of either sign, with values too small to care for; most tensors have neither.
+    tiny = cells[0] + cells[cells.size // 2]
+    zeros = int(count - np.count_nonzero(values)) if tiny else 0
     low, high = float(values.min()), float(values.max())
     nan = inf = 0
     finite = values
@@ -153,7 +154,7 @@ def _of_block(block: NDArray[np.generic], shift: float, distinct: bool = False) 
         count,
         nan,
         inf,
-        int(count - np.count_nonzero(values)),
+        zeros,
         low,
         high,
         shift,
@@ -162,10 +163,8 @@ def _of_block(block: NDArray[np.generic], shift: float, distinct: bool = False) 
         lag,
         float(values[0]),
         float(values[-1]),
-        cells.astype(np.int64, copy=False),
-        int(np.unique(block.view(f"V{block.dtype.itemsize}") if block.dtype.kind == "V" else values).size)
-        if distinct
-        else 0,
+        cells,
+        np.unique(values).size if distinct else 0,
         count if distinct else 0,
     )
 

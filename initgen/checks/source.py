@@ -16,7 +16,7 @@ from initgen.formats import Contents, Extent, Format, Stored, format_of
 from initgen.formats.npy import read_header
 
 # Elements; a block and what is computed of it stay in a core's cache.
-BLOCK = 1 << 16
+BLOCK = 1 << 17
 
 Block = Callable[[], NDArray[np.generic]]
 

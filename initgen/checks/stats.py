@@ -206,11 +206,12 @@ def _law_tests(measured: Measured, law: Law, spec: TensorSpec, share: float) -> 
     cells = cells_for(law, dtype, measured.low, measured.high)
     n = measured.finite
     tests = []
-    for name, found, limit, inside in (
-        ("least value", measured.low, cells.low, measured.low >= cells.low),
-        ("greatest value", measured.high, cells.high, measured.high <= cells.high),
+    low, high = law.support
+    for name, found, bound, limit, inside in (
+        ("least value", measured.low, low, cells.low, measured.low >= cells.low),
+        ("greatest value", measured.high, high, cells.high, measured.high <= cells.high),
     ):
-        if math.isfinite(limit):
+        if math.isfinite(bound):
             tests.append(Test(name, found, limit, inside))
     std = math.sqrt(cells.variance)
     if std == 0:

@@ -37,7 +37,9 @@ def _answer(shown: str, file: FileStats) -> Text:
     only = file.tensors[0].spec if len(file.tensors) == 1 else None
     if not file.passed:
         wrong = sum(tensor.passed is False for tensor in file.tensors)
-        said = f" is not {only.title}" if only else f": {wrong} of {len(file.tensors)} tensors not what they should be"
+        said = f": {wrong} of {len(file.tensors)} tensors not what they should be"
+        if len(file.tensors) == 1:
+            said = f" is not {only.title}" if only else f" has {file.tensors[0].tests[0].name}"
         return Text.assemble(("no", "bold red"), f": {shown}{said}")
     if not file.checked:
         return Text(f"{shown}: nothing to hold it against; --scheme NAME says what it should be")
@@ -111,7 +113,7 @@ def _fans(spec: TensorSpec) -> str:
 
 def summary(found: Measured) -> str:
     """One line on what is in a tensor."""
-    if not found.finite:
+    if not found.sampled or not found.finite:
         return f"{found.count:,} values" + (
             f", {found.nan:,} NaN, {found.inf:,} infinite" if found.nan or found.inf else ""
         )
