@@ -40,7 +40,7 @@ lint: $(VENV)/.done ## ruff, mypy --strict, and the floors of the house
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	$(BIN)/lint-imports
 
 format: $(VENV)/.done ## lay out the code
 	$(BIN)/ruff check --fix-only .

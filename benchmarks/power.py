@@ -5,13 +5,13 @@
 
 import numpy as np
 
-from initgen.checks.source import Source
-from initgen.checks.stats import FALSE_ALARM, tensor_stats
-from initgen.formats import Stored
+from initgen.checks.source import source_of_array
+from initgen.checks.stats import FALSE_ALARM
+from initgen.checks.tensor import CHANCES, tensor_stats
 from initgen.specs.tensor import tensor_spec
 
 RUNS = 100
-SHARE = FALSE_ALARM / 4
+SHARE = FALSE_ALARM / CHANCES
 SIZES = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 LAWS = {"uniform": "he_uniform", "truncated normal": "he_normal", "normal": "kaiming_normal"}
 
@@ -20,8 +20,7 @@ def passes(values: np.ndarray, scheme: str) -> bool | None:
     """Whether values pass as ``scheme`` for a fan_in of 100."""
     data = values.astype(np.float32)
     spec = tensor_spec(scheme, data.shape, fan_in=100)
-    stored = Stored("w", data.shape, spec.dtype, "float32", None)
-    return tensor_stats(Source(stored, data.dtype, lambda: iter([lambda: data])), spec, SHARE, 1).passed
+    return tensor_stats(source_of_array(data, spec.dtype, "w"), spec, SHARE, 1).passed
 
 
 def draws(scheme: str, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from initgen.core.dtypes import DTYPES, DType
 from initgen.core.errors import FormatError, InitgenError
 from initgen.engine.write import read_at
 from initgen.formats import Contents, Extent, Format, Stored, format_of
@@ -34,10 +35,24 @@ class Source:
         """Elements."""
         return math.prod(self.stored.shape)
 
+    def read(self, array: NDArray[np.generic]) -> "Source":
+        """This source with its values in memory, so that a stream need not be read twice."""
+        return source_of_array(array.astype(self.dtype, copy=False), self.stored.dtype, self.stored.name)
+
     def whole(self) -> NDArray[np.generic]:
         """The tensor in memory, in its shape."""
         parts = [block() for block in self.blocks()]
         return (np.concatenate(parts) if parts else np.empty(0, self.dtype)).reshape(self.stored.shape)
+
+
+def source_of_array(array: NDArray[np.generic], dtype: DType | None, name: str) -> Source:
+    """An array in memory as a source."""
+    flat = array.reshape(-1)
+
+    def blocks() -> Iterator[Block]:
+        return (partial(flat.__getitem__, slice(start, start + BLOCK)) for start in range(0, flat.size, BLOCK))
+
+    return Source(Stored(name, array.shape, dtype, array.dtype.name, None), array.dtype, blocks)
 
 
 def open_contents(path: str, form: str | None = None) -> tuple[Format, Contents]:
@@ -115,16 +130,13 @@ def _loaded_blocks(
         flat = np.ascontiguousarray(form.load(path, stored)).reshape(-1)
         if flat.dtype.kind == "V":
             flat = flat.view(dtype)
-        for start in range(0, flat.size, BLOCK):
-            yield partial(flat.__getitem__, slice(start, start + BLOCK))
+        yield from source_of_array(flat, stored.dtype, stored.name).blocks()
 
     return blocks
 
 
 def stream_source(file: BinaryIO, path: str) -> Source:
     """The array of a .npy stream, read once from start to end."""
-    from initgen.core.dtypes import DTYPES
-
     shape, fortran, dtype = read_header(file, path)
     if fortran and sum(size > 1 for size in shape) > 1:
         raise FormatError(f"{path}: an array in Fortran order cannot be read from a stream", "save it to a file first")

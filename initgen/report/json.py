@@ -4,7 +4,8 @@ import json
 import math
 from typing import Any
 
-from initgen.checks.stats import FileStats, TensorStats
+from initgen.checks.stats import FileStats
+from initgen.checks.tensor import TensorStats
 from initgen.checks.verify import Verified
 from initgen.core.params import Param
 from initgen.engine.write import Written

@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.text import Text
 
 from initgen.checks.measure import Measured
-from initgen.checks.stats import FileStats, TensorStats, Test
+from initgen.checks.stats import FileStats
+from initgen.checks.tensor import TensorStats, Test
 from initgen.core.registry import camel
 from initgen.core.shapes import format_shape
 from initgen.laws import Constant, Law
