@@ -70,6 +70,8 @@ def stats(
     """
     recipe: dict[str, TensorSpec] = {}
     if path == "-":
+        if sys.stdin is None:
+            raise FormatError("standard input is closed")
         sources = [stream_source(sys.stdin.buffer, "standard input")]
         warnings: tuple[str, ...] = ()
     else:

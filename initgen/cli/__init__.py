@@ -4,6 +4,8 @@ Command files import click and what is light; what is heavy they import inside t
 """
 
 import contextlib
+import errno
+import io
 import os
 import signal
 import sys
@@ -76,31 +78,46 @@ def _end(number: int, _: object) -> NoReturn:
     raise _Ended(number)
 
 
+class _Closed(io.TextIOBase):
+    """Standard output that the caller has closed: nothing fails until something is written."""
+
+    @property
+    def buffer(self) -> "_Closed":
+        return self
+
+    def write(self, text: object) -> int:
+        raise OSError(errno.EBADF, "is closed")
+
+
 def main(args: list[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code; every failure is one line on stderr."""
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number and signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish is kept
             signal.signal(number, _end)
+    sys.stdout = sys.stdout or _Closed()
     for output in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, ValueError):
-            output.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if isinstance(output, io.TextIOWrapper):
+            output.reconfigure(errors="backslashreplace")
     code = _run(args)
     try:
-        if sys.stdout:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except BrokenPipeError:
         code = 141
     except OSError as error:
         code = fail(f"standard output: {error.strerror}")
-    if code == 141:
+    if code:
         _drop_stdout()
     sys.exit(code)
 
 
 def _run(args: list[str] | None) -> int:
     try:
-        result: Any = cli.main(args=args, prog_name="initgen", standalone_mode=False)
+        if "_INITGEN_COMPLETE" in os.environ:
+            cli.main(prog_name="initgen")  # answers the shell, and exits
+        # Not cli.main, which makes an exit code of its own out of a closed pipe.
+        with cli.make_context("initgen", sys.argv[1:] if args is None else list(args)) as context:
+            result: Any = cli.invoke(context)
         return result if isinstance(result, int) else 0
     except InitgenError as error:
         return fail(error.message, error.hint)
@@ -125,8 +142,8 @@ def _run(args: list[str] | None) -> int:
     except MemoryError:
         return fail("not enough memory")
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        return fail(f"{place}{error.strerror or error}")
+        # Outputs name themselves (OutputError); what has no name is standard output.
+        return fail(f"{error.filename or 'standard output'}: {error.strerror or error}")
 
 
 def fail(message: str, hint: str = "") -> int:
@@ -139,6 +156,8 @@ def fail(message: str, hint: str = "") -> int:
 
 
 def _drop_stdout() -> None:
-    """Nobody reads any more: keep the interpreter from flushing into the closed pipe on its way out."""
+    """After a failure: keep the interpreter from flushing into what does not take it, on its way out."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
