@@ -118,6 +118,9 @@ def cells_of(law: Law, dtype: DType, held: bool = True) -> Cells:
         single = np.diff(at, prepend=at[:1] - 1) == 1
         middle[:-1] = np.where(single, values[at], middle[:-1])
         middle[-1:] = stop if math.isfinite(high) else middle[-1:]
+    else:
+        # An average as far out as a bound must be possible.
+        middle[0], middle[-1] = start, stop
     keep = weights > 0
     middle, weights = middle[keep], weights[keep]
     mean, variance, kurtosis = law.mean, law.variance, law.kurtosis

@@ -25,8 +25,10 @@ def of_average(average: float, values: Floats, weights: Floats, n: int) -> float
     if excess < 0:
         centred, excess = -centred, -excess
     top = float(centred.max())
-    if excess > top * (1 + 1e-9):
+    if excess > 1.01 * top:
         return 0.0  # no draw reaches that far, let alone their average
+    if excess >= top:  # all of them are in the outermost cell
+        return min(1.0, 2 * float(weights[centred == top].sum()) ** min(n, 10**6))
     log_weights = np.log(weights)
     variance = float(weights @ centred**2)
     if variance == 0:

@@ -57,7 +57,8 @@ class Measured:
     def spread(self, mean: float) -> float:
         """The mean of (x - mean)^2 over the finite values."""
         n, d = self.finite, mean - self.shift
-        return max(0.0, (self.sum2 - 2 * d * self.sum1) / n + d * d) if n else math.nan
+        square = (self.sum2 - 2 * d * self.sum1) / n + d * d if n else math.nan
+        return 0.0 if square < 0 else square  # below 0 by rounding; NaN stays NaN
 
     @property
     def std(self) -> float:
@@ -89,11 +90,7 @@ def measure(source: Source, shift: float | None = None, threads: int | None = No
         return nothing(shift=shift or 0.0)
     head = start()
     if shift is None:
-        values = _floats(head)
-        finite = values[np.isfinite(values)]
-        shift = float(finite.mean()) if finite.size else 0.0
-        # About 0, the shift is only noise, and it costs a pass.
-        shift = shift if finite.size and abs(shift) > 0.1 * float(finite.std()) else 0.0
+        shift = _shift_for(_floats(head))
     total = _of_block(head, shift, distinct=True)
 
     def of(block: Block) -> Measured:
@@ -102,6 +99,16 @@ def measure(source: Source, shift: float | None = None, threads: int | None = No
     for part in ordered(of, blocks, threads):
         total = _joined(total, part)
     return total
+
+
+@np.errstate(all="ignore")
+def _shift_for(values: NDArray[np.floating]) -> float:
+    """About the mean of the values; 0 where that is near enough, since a shift costs a pass."""
+    finite = values[np.isfinite(values)].astype(np.float64)
+    if not finite.size:
+        return 0.0
+    mean = float(finite.mean())
+    return mean if math.isfinite(mean) and abs(mean) > 0.1 * float(finite.std()) else 0.0
 
 
 def nothing(count: int = 0, shift: float = 0.0) -> Measured:
@@ -120,7 +127,8 @@ def _cells(block: NDArray[np.generic], values: NDArray[np.floating]) -> Counts:
     """How many values have each 16-bit (for dtypes of a byte, 8-bit) code."""
     is_float = block.dtype.kind not in "iub"
     if is_float and block.dtype.itemsize <= 2:
-        codes = block.view(f"<u{block.dtype.itemsize}")
+        ours = block.astype(block.dtype.newbyteorder("<")) if block.dtype.byteorder == ">" else block
+        codes = ours.view(f"<u{block.dtype.itemsize}")
         return np.bincount(codes, minlength=1 << 8 * block.dtype.itemsize)
     codes = values.astype("<f4", copy=False).view("<u4") >> np.uint32(16)
     return np.bincount(codes, minlength=1 << 16)

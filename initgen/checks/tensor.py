@@ -158,7 +158,7 @@ def _structure_tests(whole: Floats, made: Structure, spec: TensorSpec, share: fl
         Test(p.name, p.measured, p.limit, p.holds, None, "at most" if p.limit else "")
         for p in made.properties(whole, spec.dtype)
     ]
-    independent = made.independent(whole)
+    independent = made.independent(whole, spec.dtype)
     if independent:
         law, values = independent
         drawn = source_of_array(values.astype(spec.dtype.numpy), spec.dtype, spec.name)

@@ -61,7 +61,8 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
     cls=Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "INITGEN", "max_content_width": 100},
     help=f"Make initialized neural-network weight files, and prove what is in a file.\n\n{_EXAMPLES}",
-    epilog="Exit codes: 0 done or yes, 1 the answer is no, 2 no answer (bad usage, bad input, I/O).",
+    epilog="Exit codes: 0 done or yes, 1 the answer is no, 2 no answer (bad usage, bad input, I/O). Every option has an"
+    " environment variable: INITGEN_SAMPLE_DTYPE is --dtype of sample.",
 )
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show versions."
@@ -96,6 +97,7 @@ def main(args: list[str] | None = None) -> NoReturn:
         if number and signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish is kept
             signal.signal(number, _end)
     sys.stdout = sys.stdout or _Closed()
+    sys.stderr = sys.stderr or io.StringIO()  # print would take standard output in place of a closed one
     for output in (sys.stdout, sys.stderr):
         if isinstance(output, io.TextIOWrapper):
             output.reconfigure(errors="backslashreplace")
@@ -106,7 +108,8 @@ def main(args: list[str] | None = None) -> NoReturn:
         code = 141
     except OSError as error:
         code = fail(f"standard output: {error.strerror}")
-    if code:
+        _drop_stdout()
+    if code == 141:
         _drop_stdout()
     sys.exit(code)
 
@@ -156,8 +159,6 @@ def fail(message: str, hint: str = "") -> int:
 
 
 def _drop_stdout() -> None:
-    """After a failure: keep the interpreter from flushing into what does not take it, on its way out."""
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
+    """Keep the interpreter from flushing what nobody takes, on its way out."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

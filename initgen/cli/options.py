@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from initgen.core.errors import BadParameter, InitgenError
+from initgen.core.errors import BadParameter, InitgenError, quoted
 from initgen.core.shapes import LAYOUTS, parse_shape
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -62,7 +62,7 @@ class SeedType(click.ParamType):  # type: ignore[type-arg]
         if isinstance(value, int) or value == "random":
             return value
         if not (value.isascii() and value.isdigit() and len(value) <= 20):
-            raise BadParameter(f"seed = {value!r} must be a whole number from 0 to 2^64 - 1", "or: --seed random")
+            raise BadParameter(f"seed = {quoted(value)} must be a whole number from 0 to 2^64 - 1", "or: --seed random")
         return int(value)
 
 
@@ -77,7 +77,7 @@ class WholeType(click.ParamType):  # type: ignore[type-arg]
         digits = value.removeprefix("-")
         if not (digits.isascii() and digits.isdigit() and len(digits) < 20):
             name = param.name if param else "value"
-            raise BadParameter(f"{name} = {value!r} must be a whole number")
+            raise BadParameter(f"{name} = {quoted(value)} must be a whole number")
         return int(value)
 
 

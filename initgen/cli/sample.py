@@ -53,7 +53,7 @@ def command(**given: Any) -> int:
     _warn_if_coarse(spec, quiet)
     if given["check"]:
         return _check(spec, output, form, given["threads"], quiet)
-    if output and output != "-":
+    if output is not None and output != "-":
         return _write(spec, given)
     if given["as_json"] or (output is None and sys.stdout.isatty()):
         return _preview(spec, as_json=given["as_json"], threads=given["threads"])
@@ -109,7 +109,7 @@ def _check(spec: "TensorSpec", output: str | None, form: str | None, threads: in
     from initgen.engine.write import matches
     from initgen.formats import format_of
 
-    if not output or output == "-":
+    if output is None or output == "-":
         raise click.UsageError("--check needs the file to check: -o FILE")
     target_of(output)
     if not os.path.exists(output):

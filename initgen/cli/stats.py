@@ -5,6 +5,13 @@ from typing import Any
 import click
 
 from initgen.cli import options
+from initgen.core.errors import BadParameter
+
+
+def _rate(context: click.Context, param: click.Parameter, value: float) -> float:
+    if not 0 < value <= 0.5:  # click's range lets NaN pass
+        raise BadParameter(f"--false-alarm = {value:g} must be above 0 and at most 0.5")
+    return value
 
 
 @click.command("stats", short_help="Say what is in a file, and whether it is what it should be.")
@@ -15,7 +22,8 @@ from initgen.cli import options
 @options.format_option
 @click.option(
     "--false-alarm",
-    type=click.FloatRange(0, 0.5, min_open=True),
+    type=float,
+    callback=_rate,
     default=1e-6,
     show_default=True,
     help="Probability, at most, that a right file fails.",
@@ -57,7 +65,7 @@ def command(files: tuple[str, ...], scheme: str | None, names: tuple[str, ...], 
     if given["as_json"]:
         from initgen.report.json import dumps, of_stats
 
-        print(dumps(of_stats(answers)))
+        print(dumps(of_stats(answers, complete=code == 0)))
     else:
         from initgen.report.console import console
         from initgen.report.text import show_stats

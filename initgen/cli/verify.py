@@ -26,7 +26,7 @@ def command(files: tuple[str, ...], **given: Any) -> int:
     if given["as_json"]:
         from initgen.report.json import dumps, of_verified
 
-        print(dumps(of_verified(answers)))
+        print(dumps(of_verified(answers, complete=code == 0)))
     else:
         for answer in answers:
             for problem in answer.problems:

@@ -55,10 +55,10 @@ class DType:
 
     def _on_grid(self, x: float, rounding: Callable[[float], int]) -> float:
         """``x`` rounded to this dtype's digits, as if its exponents went up for ever."""
-        if not math.isfinite(x):
-            return x
+        if abs(x) >= 2 * self.largest:
+            return math.copysign(math.inf, x)
         exponent = max(math.frexp(x)[1] - self.digits, math.frexp(self.smallest)[1] - 1)
-        return math.ldexp(rounding(math.ldexp(x, -exponent)), exponent)
+        return math.copysign(math.ldexp(rounding(math.ldexp(x, -exponent)), exponent), x)
 
     @property
     def numpy(self) -> "np.dtype[Any]":

@@ -1,6 +1,12 @@
 """What can go wrong, one class per thing that the caller can do about it."""
 
 
+def quoted(value: object) -> str:
+    """A value as a message shows it: in quotes if it is text, and cut if it is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:40]}…{text[-10:]}"
+
+
 class InitgenError(Exception):
     """An error with a one-line message and, where there is one, the next step to try."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from initgen.core.errors import BadParameter, UnknownName
+from initgen.core.errors import BadParameter, UnknownName, quoted
 from initgen.core.registry import nearest
 
 Value = float | int | str | None
@@ -67,7 +67,7 @@ class Param:
                 and (self.most is None or value <= self.most)
             )
         if not ok:
-            raise BadParameter(f"{self.name} = {given!r} must be {self.rule}")
+            raise BadParameter(f"{self.name} = {quoted(given)} must be {self.rule}")
         return value
 
     def _typed(self, given: Value) -> Value:
@@ -89,8 +89,14 @@ def number(text: str) -> float | None:
     """The number that ``text`` writes, roots included (``sqrt(5)``, ``√5``), or None."""
     root = _ROOT.fullmatch(text)
     if root:
-        inner = number(root[2] or root[3])
-        return None if inner is None or not inner >= 0 else math.copysign(1, -1 if root[1] else 1) * math.sqrt(inner)
+        inner = _plain(root[2] or root[3])
+        if inner is None or inner < 0:
+            return None
+        return -math.sqrt(inner) if root[1] else math.sqrt(inner)
+    return _plain(text)
+
+
+def _plain(text: str) -> float | None:
     # float() takes underscores, blanks and foreign digits; a weight's scale should be plain.
     if not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", text, re.ASCII | re.IGNORECASE):
         return None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Generic, Protocol, TypeVar
 
-from initgen.core.errors import UnknownName
+from initgen.core.errors import UnknownName, quoted
 
 
 class Named(Protocol):
@@ -24,15 +24,15 @@ def camel(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint with the closest of ``known``, or with all of them where nothing is close."""
+def nearest(name: str, known: Iterable[str], listed: Iterable[str] | None = None) -> str:
+    """A hint with the closest of ``known``; where nothing is close, with all that are ``listed`` (by default, all)."""
     import difflib
 
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    close = difflib.get_close_matches(name[:100], known, n=3, cutoff=0.6)
     if close:
         return f"did you mean {' or '.join(close)}?"
-    return f"known: {', '.join(known)}"
+    return f"known: {', '.join(known if listed is None else listed)}"
 
 
 class Registry(Generic[T]):
@@ -59,5 +59,5 @@ class Registry(Generic[T]):
         try:
             return self._names[name]
         except KeyError:
-            known = self._names if len(name) > 2 else self.entries
-            raise UnknownName(f"unknown {self.kind} {name!r}", nearest(name, known)) from None
+            hint = nearest(name, self._names, self.entries)
+            raise UnknownName(f"unknown {self.kind} {quoted(name)}", hint) from None

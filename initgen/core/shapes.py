@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from initgen.core.errors import BadParameter
+from initgen.core.errors import BadParameter, quoted
 
 Shape = tuple[int, ...]
 Layout = Literal["keras", "torch"]
@@ -29,7 +29,7 @@ def parse_shape(text: str) -> Shape:
     if text in ("scalar", "()"):
         return ()
     if not _SHAPE.fullmatch(text):
-        raise BadParameter(f"shape = {_short(text)} is not a shape", "write sizes as 100x64")
+        raise BadParameter(f"shape = {quoted(text)} is not a shape", "write sizes as 100x64")
     return check_shape(tuple(int(size) for size in text.split("x")))
 
 
@@ -48,10 +48,6 @@ def check_shape(shape: Shape) -> Shape:
 def format_shape(shape: Shape) -> str:
     """``shape`` as `parse_shape` reads it."""
     return "x".join(map(str, shape)) or "scalar"
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
 @dataclass(frozen=True)

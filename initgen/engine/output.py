@@ -86,8 +86,8 @@ def appearing(target: Target, *, force: bool, fsync: bool) -> Iterator[str]:
     try:
         # What tempfile does, without the 10 ms of importing it.
         path = os.path.join(os.path.dirname(target.real), f".initgen-{os.urandom(8).hex()}.tmp")
+        temporary = path  # before it is there: a signal may come in between
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        temporary = path
         yield temporary
         _settle(temporary, target, force=force, fsync=fsync)
     except OSError as error:

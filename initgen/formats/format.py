@@ -87,12 +87,16 @@ class Format(ABC):
         """
         if not self.many and len(headers) != 1:
             raise FormatError(f"{self.name} holds one tensor, not {len(headers)}")
+        seen: set[str] = set()
         for header in headers:
             if header.dtype.name not in self.dtypes:
                 raise FormatError(f"{self.name} cannot hold {header.dtype.name}", "use .safetensors or .h5, which can")
             if len(header.shape) > self.max_rank:
                 raise FormatError(f"{self.name} holds at most {self.max_rank} axes, not {len(header.shape)}")
             self.check_name(header.name)
+            if header.name in seen:
+                raise FormatError(f"two tensors are called {header.name!r}")
+            seen.add(header.name)
 
     def check_name(self, name: str) -> None:
         """Refuse a tensor name that this format cannot keep."""

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 _DTYPE_ATTRIBUTE = "dtype"
 # What is compressed or chunked has to be read as a whole.
 _MAX_LOAD = 1 << 31
+# More than any compression makes of weights: what claims it was never written, or is meant to fill the memory.
+_MAX_RATIO = 1000
 
 
 class Hdf5(Format):
@@ -46,35 +49,17 @@ class Hdf5(Format):
 
     def layout(self, path: str, headers: Sequence[Header], recipe: str) -> list[Extent]:
         import h5py
-        import numpy as np
 
-        extents = []
-        # The oldest format that holds it: the same bytes from every release of one HDF5 version, readable by all.
-        with h5py.File(path, "w", libver="earliest") as file:
-            file.attrs["initgen"] = recipe
-            for header in headers:
-                create = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-                create.set_layout(h5py.h5d.CONTIGUOUS)
-                create.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-                create.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-                create.set_obj_track_times(False)
-                link = h5py.h5p.create(h5py.h5p.LINK_CREATE)
-                link.set_create_intermediate_group(True)
-                link.set_char_encoding(h5py.h5t.CSET_UTF8)
-                ours = header.dtype.name in ("float64", "float32", "float16")
-                kind = header.dtype.numpy if ours else np.dtype(f"V{header.dtype.itemsize}")
-                dataset = h5py.h5d.create(
-                    file.id,
-                    header.name.encode(),
-                    h5py.h5t.py_create(kind),
-                    h5py.h5s.create_simple(header.shape) if header.shape else h5py.h5s.create(h5py.h5s.SCALAR),
-                    dcpl=create,
-                    lcpl=link,
-                )
-                if not ours:
-                    h5py.Dataset(dataset).attrs[_DTYPE_ATTRIBUTE] = header.dtype.name
-                extents.append(Extent(dataset.get_offset() or 0, header.nbytes))
-        return extents
+        try:
+            # The oldest format that holds it: the same bytes from every release of one HDF5 version, readable by all.
+            with h5py.File(path, "w", libver="earliest") as file:
+                file.attrs["initgen"] = recipe
+                return [Extent(_create(file, header), header.nbytes) for header in headers]
+        except RuntimeError as error:  # what HDF5 makes of a full disk when it closes a file
+            code = re.search(r"errno = (\d+)", str(error))
+            if not code:
+                raise
+            raise OSError(int(code[1]), os.strerror(int(code[1]))) from None
 
     def read(self, path: str) -> Contents:
         import h5py
@@ -84,8 +69,8 @@ class Hdf5(Format):
         try:
             with h5py.File(path, "r") as file:
                 recipe = file.attrs.get("initgen")
-                _walk(file, "", path, size, tensors)
-        except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+                _walk(file, "", path, size, tensors, set())
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError, RecursionError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise FormatError(f"{path}: {reason}", "the file is damaged, or not HDF5") from None
         return Contents(tuple(tensors), recipe if isinstance(recipe, str) else None)
@@ -93,15 +78,49 @@ class Hdf5(Format):
     def load(self, path: str, stored: Stored) -> "NDArray[np.generic]":
         import h5py
 
-        with h5py.File(path, "r") as file:
-            array: NDArray[np.generic] = file[stored.name][()]
+        try:
+            with h5py.File(path, "r") as file:
+                array: NDArray[np.generic] = file[stored.name][()]
+        except (OSError, RuntimeError) as error:
+            raise FormatError(f"{path}: {stored.name}: {str(error).splitlines()[0]}", "the file is damaged") from None
         return array
 
 
-def _walk(group: Any, inside: str, path: str, size: int, tensors: list[Stored]) -> None:
+def _create(file: Any, header: Header) -> int:
+    """Make an empty dataset, and say at which byte its data begins."""
+    import h5py
+    import numpy as np
+
+    create = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    create.set_layout(h5py.h5d.CONTIGUOUS)
+    create.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    create.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    create.set_obj_track_times(False)
+    link = h5py.h5p.create(h5py.h5p.LINK_CREATE)
+    link.set_create_intermediate_group(True)
+    link.set_char_encoding(h5py.h5t.CSET_UTF8)
+    ours = header.dtype.name in ("float64", "float32", "float16")
+    dataset = h5py.h5d.create(
+        file.id,
+        header.name.encode(),
+        h5py.h5t.py_create(header.dtype.numpy if ours else np.dtype(f"V{header.dtype.itemsize}")),
+        h5py.h5s.create_simple(header.shape) if header.shape else h5py.h5s.create(h5py.h5s.SCALAR),
+        dcpl=create,
+        lcpl=link,
+    )
+    if not ours:
+        h5py.Dataset(dataset).attrs[_DTYPE_ATTRIBUTE] = header.dtype.name
+    return dataset.get_offset() or 0
+
+
+def _walk(group: Any, inside: str, path: str, size: int, tensors: list[Stored], seen: set[int]) -> None:
     """Every dataset below ``group``, by name. Only hard links: what points elsewhere could read any file."""
     import h5py
 
+    address = h5py.h5o.get_info(group.id).addr
+    if address in seen:
+        raise FormatError(f"{path}: {inside or '/'} is a group under two names, or inside itself")
+    seen.add(address)
     for key in group:
         name = inside + key
         link = group.get(key, getlink=True)
@@ -109,9 +128,7 @@ def _walk(group: Any, inside: str, path: str, size: int, tensors: list[Stored]) 
             raise FormatError(f"{path}: {name} is a {type(link).__name__}, which initgen does not follow")
         item = group[key]
         if isinstance(item, h5py.Group):
-            if name.count("/") > 64:
-                raise FormatError(f"{path}: groups are nested too deeply, or in a circle")
-            _walk(item, name + "/", path, size, tensors)
+            _walk(item, name + "/", path, size, tensors, seen)
         elif isinstance(item, h5py.Dataset):
             tensors.append(_stored(item, name, path, size))
 
@@ -137,6 +154,6 @@ def _stored(dataset: Any, name: str, path: str, size: int) -> Stored:
             raise FormatError(f"{path}: {name} was declared and never written")
         check_fits(path, name, shape, (offset or 0) + nbytes, size)
         return Stored(name, shape, known, kind, Extent(offset or 0, nbytes))
-    if nbytes > _MAX_LOAD:
-        raise FormatError(f"{path}: {name} is chunked and of {nbytes} bytes; initgen reads up to {_MAX_LOAD} of those")
+    if nbytes > _MAX_LOAD or nbytes > _MAX_RATIO * dataset.id.get_storage_size() + (1 << 20):
+        raise FormatError(f"{path}: {name} is chunked, and says to hold {nbytes} bytes, which initgen does not unpack")
     return Stored(name, shape, known, kind, None)

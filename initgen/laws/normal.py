@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from initgen.core.errors import BadParameter
@@ -69,6 +69,8 @@ class TruncatedNormal(Law):
 
     def __post_init__(self) -> None:
         a, b = self._cut
+        if b - a < 1e-6:  # nearer, the difference of their probabilities has too few digits
+            raise BadParameter(f"bounds {self.low:g} to {self.high:g} lie {b - a:.3g} std apart; the least is 1e-6")
         # Beyond this the tail's probability has no float64; nearer, its quantiles still have digits enough.
         if min(abs(a), abs(b)) > 37 and a * b > 0:
             raise BadParameter(
@@ -80,29 +82,9 @@ class TruncatedNormal(Law):
         """The bounds in units of ``scale`` from ``center``."""
         return (self.low - self.center) / self.scale, (self.high - self.center) / self.scale
 
-    @cached_property
+    @property
     def _moments(self) -> tuple[float, float, float]:
-        """Mean, variance and kurtosis of the standard law between the cuts, by Simpson's rule.
-
-        The closed forms cancel where the window is narrow or far out; a sum of positive terms does not.
-        """
-        a, b = self._cut
-        mode = min(max(0.0, a), b)
-        reach = math.sqrt(mode * mode + 100)  # further out the density is below exp(-50) of its peak
-        low, high = max(a, -reach), min(b, reach)
-        panels = 4000
-        step = (high - low) / panels
-        weights, points = [], []
-        for i in range(panels + 1):
-            x = low + i * step
-            points.append(x)
-            weights.append((1 if i in (0, panels) else 4 if i % 2 else 2) * math.exp((mode - x) * (mode + x) / 2))
-        total = math.fsum(weights)
-        mean = math.fsum(w * x for w, x in zip(weights, points, strict=True)) / total
-        central = [
-            math.fsum(w * (x - mean) ** power for w, x in zip(weights, points, strict=True)) / total for power in (2, 4)
-        ]
-        return mean, central[0], central[1] / central[0] ** 2
+        return _moments(*self._cut)
 
     @property
     def mean(self) -> float:
@@ -170,3 +152,35 @@ class TruncatedNormal(Law):
             f"normal, mean {self.center:.6g}, std {self.scale:.6g}, cut to [{self.low:.6g}, {self.high:.6g}]"
             f" ({a:.3g} to {b:.3g} std)"
         )
+
+
+@lru_cache(maxsize=256)
+def _moments(a: float, b: float) -> tuple[float, float, float]:
+    """Mean, variance and kurtosis of the standard normal between ``a`` and ``b``."""
+    if a <= 0 <= b and b - a > 1:
+        # Integration by parts: m[k] = (k - 1) m[k-2] + (a^(k-1) phi(a) - b^(k-1) phi(b)) / P(a, b).
+        inside = (math.erf(b * _SQRT_HALF) - math.erf(a * _SQRT_HALF)) / 2
+        at_a, at_b = (math.exp(-x * x / 2) / math.sqrt(2 * math.pi) / inside for x in (a, b))
+        a, b = max(a, -40.0), min(b, 40.0)  # where the density is 0; infinity times 0 is not
+        mean = at_a - at_b
+        m2 = 1 + a * at_a - b * at_b
+        m3 = 2 * mean + a * a * at_a - b * b * at_b
+        m4 = 3 * m2 + a**3 * at_a - b**3 * at_b
+        second = m2 - mean * mean
+        return mean, second, (m4 - 4 * mean * m3 + 6 * mean**2 * m2 - 3 * mean**4) / second**2
+    # Where the window is narrow or far out these cancel; a sum of positive terms, by Simpson's rule, does not.
+    mode = min(max(0.0, a), b)
+    reach = math.sqrt(mode * mode + 80)  # further out the density is below exp(-40) of its peak
+    low, high = max(a, -reach), min(b, reach)
+    panels = 4000
+    points = [low + i * (high - low) / panels for i in range(panels + 1)]
+    weights = [
+        (1 if i in (0, panels) else 4 if i % 2 else 2) * math.exp((mode - x) * (mode + x) / 2)
+        for i, x in enumerate(points)
+    ]
+    total = math.fsum(weights)
+    mean = math.fsum(w * x for w, x in zip(weights, points, strict=True)) / total
+    second, fourth = (
+        math.fsum(w * (x - mean) ** power for w, x in zip(weights, points, strict=True)) / total for power in (2, 4)
+    )
+    return mean, second, fourth / second**2

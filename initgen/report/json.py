@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from initgen.checks.stats import FileStats
@@ -56,10 +57,15 @@ def of_written(written: Written, spec: TensorSpec) -> dict[str, Any]:
     return {"path": written.path, "action": written.action, "file_bytes": written.nbytes, "tensors": [of_spec(spec)]}
 
 
-def of_stats(files: list[FileStats]) -> dict[str, Any]:
-    """The answer of `stats`."""
+def _passed(files: Sequence[FileStats | Verified], complete: bool) -> bool | None:
+    """Of all files; None where all that could be answered passed, and some could not."""
+    return (True if complete else None) if all(file.passed for file in files) else False
+
+
+def of_stats(files: list[FileStats], *, complete: bool) -> dict[str, Any]:
+    """The answer of `stats`; ``complete`` where no file was without one."""
     return {
-        "passed": all(file.passed for file in files),
+        "passed": _passed(files, complete),
         "files": [
             {
                 "path": file.path,
@@ -103,10 +109,10 @@ def _of_tensor(tensor: TensorStats) -> dict[str, Any]:
     }
 
 
-def of_verified(files: list[Verified]) -> dict[str, Any]:
-    """The answer of `verify`."""
+def of_verified(files: list[Verified], *, complete: bool) -> dict[str, Any]:
+    """The answer of `verify`; ``complete`` where no file was without one."""
     return {
-        "passed": all(file.passed for file in files),
+        "passed": _passed(files, complete),
         "files": [
             {
                 "path": file.path,

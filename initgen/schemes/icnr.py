@@ -51,7 +51,7 @@ class Icnr(Structure):
         wrong = np.count_nonzero((copies != copies[..., :1]).any(axis=-1)) if copies.size else 0
         return [Property(f"values that are not repeated {self.scale**2} times", float(wrong), 0)]
 
-    def independent(self, tensor: "Floats") -> "tuple[Law, Floats] | None":
+    def independent(self, tensor: "Floats", dtype: DType) -> "tuple[Law, Floats] | None":
         return self.law, self._copies(tensor)[..., 0].reshape(-1)
 
     @property

@@ -1,5 +1,6 @@
 """What a scheme is: a name, its parameters, and the rule that turns fans into a law or a structure."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -7,7 +8,7 @@ from typing import Literal
 from initgen.core.errors import BadParameter
 from initgen.core.params import Param, Values
 from initgen.core.shapes import Fans, Kernel, Shape
-from initgen.laws import Law
+from initgen.laws import Constant, Law
 from initgen.schemes.structure import Structure
 
 Rule = Callable[[Fans, Values], Law]
@@ -43,12 +44,17 @@ class Scheme:
         """The law for these fans and parameters.
 
         Raises:
-            BadParameter: a fan that the rule divides by is 0.
+            BadParameter: a fan that the rule divides by is 0, or the law's variance leaves the range of float64.
         """
         if self.rule is None:
             raise TypeError(f"{self.name} is a structure: it has no law of independent elements")
         try:
-            return self.rule(fans, values)
+            law = self.rule(fans, values)
+            if math.isfinite(law.variance) and (law.variance > 0 or isinstance(law, Constant)):
+                return law
+            raise OverflowError
+        except OverflowError:
+            raise BadParameter(f"{self.name} with these parameters has a std that float64 cannot hold") from None
         except ZeroDivisionError:
             which = "fan_in" if fans.fan_in == 0 else "fan_out"
             raise BadParameter(

@@ -25,6 +25,10 @@ class Sparse(Structure):
     def _zeros(self) -> int:
         return math.ceil(self.sparsity * self.shape[0])
 
+    def _coarse(self, dtype: DType) -> bool:
+        """Whether the dtype rounds draws to zero."""
+        return dtype.smallest > 2.0**-40 * self.std
+
     def build(self, draw: "Drawing") -> "Floats":
         import numpy as np
 
@@ -41,12 +45,12 @@ class Sparse(Structure):
         if not tensor.size:
             return []
         zeros = np.count_nonzero(tensor == 0, axis=0)
-        # A dtype that is coarse beside std rounds some draws to zero as well.
-        coarse = dtype.smallest > 2.0**-40 * self.std
-        wrong = zeros < self._zeros if coarse else zeros != self._zeros
+        wrong = zeros < self._zeros if self._coarse(dtype) else zeros != self._zeros
         return [Property(f"columns without {self._zeros} zeros", float(np.count_nonzero(wrong)), 0)]
 
-    def independent(self, tensor: "Floats") -> "tuple[Law, Floats] | None":
+    def independent(self, tensor: "Floats", dtype: DType) -> "tuple[Law, Floats] | None":
+        if self._coarse(dtype):  # some of what was drawn is zero now, and cannot be told from what was set to zero
+            return None
         return Normal(0.0, self.std), tensor[tensor != 0]
 
     @property

@@ -49,7 +49,7 @@ class Structure(ABC):
     def properties(self, tensor: "Floats", dtype: DType) -> list[Property]:
         """What must hold of a tensor that was stored in ``dtype``, measured on ``tensor``."""
 
-    def independent(self, tensor: "Floats") -> "tuple[Law, Floats] | None":
+    def independent(self, tensor: "Floats", dtype: DType) -> "tuple[Law, Floats] | None":
         """The elements that are independent draws, with their law; None where there are none."""
         return None
 

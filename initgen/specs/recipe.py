@@ -63,7 +63,7 @@ def read_recipe(text: str, path: str) -> dict[str, TensorSpec]:
 
     try:
         recipe = msgspec.json.decode(text, type=Recipe)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise FormatError(f"{path}: its recipe is not one that initgen writes: {error}") from None
     if recipe.initgen != 1 or recipe.stream != STREAM:
         raise FormatError(

@@ -5,12 +5,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from initgen.core.dtypes import DType
+from initgen.core.dtypes import DTYPES, DType
 from initgen.core.errors import BadParameter
-from initgen.laws import Constant, Law
-
-# Half a step of a 32-bit word: no draw lies further out than the quantile there.
-_LAST = 2.0**-33
+from initgen.laws import Constant, Law, Uniform
 
 
 def bounds(law: Law, dtype: DType) -> tuple[float, float]:
@@ -28,12 +25,19 @@ def bounds(law: Law, dtype: DType) -> tuple[float, float]:
         return dtype.nearest(law.value), dtype.nearest(law.value)
     reach = max(abs(low), abs(high))
     if math.isinf(reach):
-        reach = max(abs(law.quantile(_LAST)), abs(law.quantile(1 - _LAST)))
-    if reach > dtype.largest or (math.isfinite(high - low) and high - low > dtype.largest):
+        # Half a step of a word from either end: no draw lies further out.
+        last = np.full(2, 2.0 ** -(dtype.word + 1))
+        reach = float(np.abs(law.quantiles(last, np.array([False, True]))).max())
+    # A uniform law that is not symmetric is drawn as its width times a number, in float32 or float64.
+    width = high - low if isinstance(law, Uniform) and low != -high else 0.0
+    if reach > dtype.largest or width > DTYPES[f"float{dtype.word}"].largest:
         raise BadParameter(f"{law} overflows {dtype.name}, whose largest value is {dtype.largest:g}")
     if reach <= dtype.smallest / 2:
         raise BadParameter(f"{law} is all zeros in {dtype.name}, whose smallest value is {dtype.smallest:g}")
-    inside = dtype.above(low), dtype.below(high)
+    inside = (
+        low if math.isinf(low) else dtype.above(low),
+        high if math.isinf(high) else dtype.below(high),
+    )
     if inside[0] > inside[1]:
         raise BadParameter(f"{law} has no value of {dtype.name} inside its bounds")
     return inside
