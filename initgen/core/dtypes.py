@@ -42,8 +42,7 @@ class DType:
 
     def below(self, x: float) -> float:
         """The largest value of this dtype that is not above ``x``; -inf where all are."""
-        value = self._on_grid(x, math.floor)
-        return min(value, self.largest) if value >= -self.largest else -math.inf
+        return self._on_grid(min(x, self.largest), math.floor) if x >= -self.largest else -math.inf
 
     def above(self, x: float) -> float:
         """The smallest value of this dtype that is not below ``x``; inf where all are."""
@@ -51,12 +50,10 @@ class DType:
 
     def nearest(self, x: float) -> float:
         """``x`` rounded to nearest, ties to even; beyond the largest value, the largest."""
-        return min(max(self._on_grid(x, round), -self.largest), self.largest)
+        return self._on_grid(min(max(x, -self.largest), self.largest), round)
 
     def _on_grid(self, x: float, rounding: Callable[[float], int]) -> float:
-        """``x`` rounded to this dtype's digits, as if its exponents went up for ever."""
-        if abs(x) >= 2 * self.largest:
-            return math.copysign(math.inf, x)
+        """``x``, which is in range, rounded to this dtype's digits; a zero keeps its sign."""
         exponent = max(math.frexp(x)[1] - self.digits, math.frexp(self.smallest)[1] - 1)
         return math.copysign(math.ldexp(rounding(math.ldexp(x, -exponent)), exponent), x)
 

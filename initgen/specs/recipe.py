@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from initgen.core.errors import FormatError
+from initgen.core.errors import BadParameter, FormatError, quoted
 from initgen.specs.tensor import TensorSpec, tensor_spec
 
 STREAM = "native-1"
@@ -74,7 +74,9 @@ def read_recipe(text: str, path: str) -> dict[str, TensorSpec]:
 
 
 def _spec(name: str, entry: Any) -> TensorSpec:
-    # tensor_spec checks everything; only what a command line cannot say is added.
+    # tensor_spec checks everything; only what a command line cannot say is added, and what only it can is refused.
+    if ":" in entry.scheme:
+        raise BadParameter(f"scheme = {quoted(entry.scheme)} must be a name without parameters")
     spec = tensor_spec(
         entry.scheme,
         tuple(entry.shape),

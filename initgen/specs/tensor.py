@@ -59,6 +59,8 @@ class TensorSpec:
     def fans(self) -> Fans | None:
         """The fans its law takes; None where the scheme asks for none."""
         if self.scheme.fans == "none":
+            if self.fan_in is not None or self.fan_out is not None:
+                raise BadParameter(f"{self.scheme.name} asks for no fan", "leave out --fan-in and --fan-out")
             return None
         if self.fan_in is not None and self.fan_out is not None:
             return Fans(self.fan_in, self.fan_out)
@@ -142,5 +144,5 @@ def tensor_spec(
         fan_in=fan_in,
         fan_out=fan_out,
     )
-    _ = spec.made  # a scheme that has no answer says so now
+    _ = spec.fans, spec.made  # a scheme that has no answer says so now
     return spec

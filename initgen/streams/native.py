@@ -1,5 +1,7 @@
 """The native stream, version 1: words to values of a law. A contract: once released, no value ever changes.
 
+docs/stream.md says it to the bit, for any language; in short:
+
 A word w is read as a signed integer of its b bits; it stands for the probability p = (w + 1/2) / 2^b + 1/2. Its value
 is the law's quantile at p:
 

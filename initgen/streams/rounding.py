@@ -22,7 +22,12 @@ def bounds(law: Law, dtype: DType) -> tuple[float, float]:
             raise BadParameter(
                 f"constant {law.value:g} overflows {dtype.name}, whose largest value is {dtype.largest:g}"
             )
-        return dtype.nearest(law.value), dtype.nearest(law.value)
+        value = dtype.nearest(law.value)
+        if law.value and not value:
+            raise BadParameter(
+                f"constant {law.value:g} is zero in {dtype.name}, whose smallest value is {dtype.smallest:g}"
+            )
+        return value, value
     reach = max(abs(low), abs(high))
     if math.isinf(reach):
         # Half a step of a word from either end: no draw lies further out.

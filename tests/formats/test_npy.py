@@ -27,6 +27,14 @@ def test_the_header_is_the_one_that_numpy_saves(dtype, shape):
     assert NPY.prefix([Header("w", shape, DTYPES[dtype])], "") == saved(array)[: -array.nbytes or None]
 
 
+@pytest.mark.parametrize("size", [1, 12, 12345])
+def test_the_header_is_numpys_at_every_length_of_it(size):
+    """Each axis more adds three characters, so that every place relative to the padding is met."""
+    for rank in range(1, 60):
+        array = np.zeros((size, *(1,) * (rank - 1)), "f4")
+        assert NPY.prefix([Header("w", array.shape, DTYPES["float32"])], "") == saved(array)[: -array.nbytes]
+
+
 @pytest.mark.parametrize("size", [10**17, 10**18, 2**62])
 def test_sizes_too_large_to_be_tried_have_numpys_header_too(size):
     file = io.BytesIO()

@@ -56,8 +56,8 @@ def test_an_orthogonal_kernel_has_orthonormal_columns_or_rows(layout, shape, fla
 
 
 def test_the_signs_of_an_orthogonal_matrix_are_not_lapacks():
-    # Mezzadri 2007. Over Haar the sum of n = 400 diagonals of 3 x 3 matrices, each of variance 1/3, stays within 5 std
-    # but for 6e-7 (normal limit); LAPACK's own Q has R's diagonal signed its way, and its mean is off by 0.3 and more.
+    # Mezzadri 2007. Over Haar the trace has mean 0 and variance 1, so the mean of 400 stays within 5 std but for 6e-7
+    # (normal limit). With LAPACK's own signs it is -0.42 here, 8 std.
     traces = [
         np.trace(Tensor(tensor_spec("orthogonal", (3, 3), dtype="float64", seed=s))(0, 9).reshape(3, 3))
         for s in range(400)

@@ -69,6 +69,11 @@ REFUSED = [
 ]
 
 
+def test_a_fan_that_nobody_asks_for_is_refused():
+    with pytest.raises(BadParameter, match="zeros asks for no fan"):
+        tensor_spec("zeros", (3,), fan_in=3)
+
+
 @pytest.mark.parametrize(("given", "message"), REFUSED, ids=str)
 def test_a_value_that_breaks_its_rule_is_refused_at_once(given, message):
     with pytest.raises(BadParameter) as caught:
