@@ -174,7 +174,9 @@ def test_an_empty_tensor_of_huge_sizes_asks_for_no_memory(scheme, tmp_path):
     safetensors.numpy.save_file(
         {"w": np.zeros(shape, np.float32)},
         path,
-        metadata={"initgen": recipe({"scheme": scheme, "shape": shape, "fan_in": 1})},
+        metadata={
+            "initgen": recipe({"scheme": scheme, "shape": shape, **({"fan_in": 1} if scheme == "he_uniform" else {})})
+        },
     )
     for question in (verify, stats):
         assert question(path).passed
