@@ -65,12 +65,18 @@ def take_turns(steps: list[Step], turns: int) -> dict[str, list[Run]]:
     for turn in range(turns):
         for step in steps:
             os.sync()
-            print(f"\r\033[K{turn + 1}/{turns} {step.name}", end="", file=sys.stderr, flush=True)
+            progress(f"{turn + 1}/{turns} {step.name}")
             runs[step.name].append(run(step.command))
             if step.removes:
                 step.removes.unlink()
-    print("\r\033[K", end="", file=sys.stderr)
+    progress("")
     return runs
+
+
+def progress(text: str) -> None:
+    """Say on a terminal what runs now."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def initgen(*arguments: str) -> list[str]:

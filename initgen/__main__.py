@@ -1,5 +1,5 @@
 """``python -m initgen``."""
 
-from initgen.cli import main
+from initgen.cli import script
 
-main()
+script()

@@ -114,6 +114,15 @@ def main(args: list[str] | None = None) -> NoReturn:
     sys.exit(code)
 
 
+def script() -> NoReturn:
+    """`main` for a process of its own: out at once, without the 20 ms in which Python takes numpy apart."""
+    try:
+        main()
+    except SystemExit as end:
+        sys.stderr.flush()
+        os._exit(end.code if isinstance(end.code, int) else 1)
+
+
 def _run(args: list[str] | None) -> int:
     try:
         if "_INITGEN_COMPLETE" in os.environ:

@@ -1,13 +1,15 @@
 """Options that several commands share, each declared once."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
 from initgen.core.errors import BadParameter, InitgenError, quoted
 from initgen.core.shapes import LAYOUTS, parse_shape
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,7 +21,9 @@ class Names(click.ParamType):  # type: ignore[type-arg]
         self.name = kind
         self._known = known
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+        from click.shell_completion import CompletionItem
+
         return [CompletionItem(name) for name in self._known() if name.startswith(incomplete)]
 
 

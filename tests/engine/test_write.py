@@ -112,6 +112,23 @@ def test_another_description_does_not_match(form, other, tmp_path):
     assert not matches([other], path, form)
 
 
+@pytest.mark.parametrize("form", [form.name for form in FORMATS])
+def test_the_same_values_by_another_description_match_only_where_no_recipe_is_kept(form, tmp_path):
+    path = str(tmp_path / "file")
+    other = tensor_spec("variance_scaling:scale=2,mode=fan_in,distribution=uniform", (300, 400))
+    assert array(other).tobytes() == array(SPEC).tobytes()
+    write([SPEC], path, FORMATS[form])
+    assert matches([other], path, FORMATS[form]) == (form == "npy")
+
+
+def test_another_spelling_of_the_same_header_is_not_the_same_file(tmp_path):
+    path = tmp_path / "file"
+    write([SPEC], str(path), FORMATS["npy"])
+    path.write_bytes(path.read_bytes().replace(b"'descr'", b'"descr"'))
+    np.testing.assert_array_equal(np.load(path), array(SPEC))
+    assert not matches([SPEC], str(path), FORMATS["npy"])
+
+
 @pytest.mark.parametrize("form", ["npy", "safetensors"])
 def test_a_stream_has_the_bytes_of_the_file(form, tmp_path):
     path = tmp_path / "file"

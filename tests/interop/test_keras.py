@@ -95,6 +95,12 @@ def test_initializers_pass_as_themselves_and_fail_as_others(keras, failures, cas
     assert failures(w, case.other)
 
 
+def test_a_million_values_pass_and_a_correction_of_087_in_place_of_08796_fails(keras, failures):
+    w = np.asarray(keras.initializers.HeNormal(seed=3)((1000, 1200)))
+    assert failures(w, "he_normal") == []
+    assert failures(w * (0.87 / 0.87962566103423978), "he_normal") == ["variance", "shape (KS distance)"]
+
+
 @pytest.mark.parametrize("case", NAMED[:4], ids=str)
 def test_the_layout_decides_the_fans(keras, failures, case):
     assert failures(drawn(keras, case, DENSE), case.scheme, layout="torch")
