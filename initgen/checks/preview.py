@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from initgen.checks.measure import Measured, measure
 from initgen.checks.source import BLOCK, Block, Source
 from initgen.engine.draw import Tensor
-from initgen.engine.plan import CHUNK
 from initgen.formats import Stored
 from initgen.specs.tensor import TensorSpec
 
@@ -45,7 +44,7 @@ def preview(spec: TensorSpec, threads: int | None = None) -> Preview:
 
     source = Source(Stored(spec.name, spec.shape, spec.dtype, spec.dtype.name, None), dtype, blocks)
     measured = measure(source, threads=threads)
-    head = tensor(0, min(CHUNK, spec.count)).view(dtype).astype(np.float64)
+    head = tensor(0, min(BLOCK, spec.count)).view(dtype).astype(np.float64)
     span = (measured.low, measured.high)
     bars = np.histogram(head, _BARS, span)[0].tolist() if measured.low < measured.high else []
     return Preview(measured, tuple(bars), span, tuple(float(value) for value in head[:_FIRST]))

@@ -16,8 +16,8 @@ from initgen.engine.write import read_at
 from initgen.formats import Contents, Extent, Format, Stored, format_of
 from initgen.formats.npy import read_header
 
-# Elements; a block and what is computed of it stay in a core's cache.
-BLOCK = 1 << 17
+# Elements of a block; see engine.plan.CHUNK for why not fewer.
+BLOCK = 1 << 19
 
 Block = Callable[[], NDArray[np.generic]]
 

@@ -84,7 +84,6 @@ class Draw:
     def _draw32(self, words: NDArray[np.uint32]) -> NDArray[np.float32]:
         if isinstance(self.law, Uniform):
             return self._uniform32(words)
-        # In a tensor of several parts, these arrays of 2^17 elements are what must stay in the cache.
         part = np.right_shift(words, np.uint32(16))
         line = part.astype(np.int64)
         np.bitwise_and(words, np.uint32(0xFFFF), out=part)

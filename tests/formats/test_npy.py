@@ -81,6 +81,9 @@ BROKEN = {
     "header of 18 kB": head("{'descr': '<f4', 'fortran_order': False, 'shape': (1,)" + " " * 18000 + "}\n") + b"\0" * 4,
     "length of 4 GB": head("{}", b"\x02\x00", 0xFFFFFFFF),
     "nested 4000 deep": head("(" * 4000 + ")" * 4000),
+    "a bracket left open": head("{'descr': '<f4', 'fortran_order': False, 'shape': (1, }\n") + b"\0" * 4,
+    "a text left open": head("{'descr': '<f4, 'fortran_order': False, 'shape': (1,), }\n") + b"\0" * 4,
+    "a dtype of old": head("{'descr': '<a4', 'fortran_order': False, 'shape': (1,), }\n") + b"\0" * 4,
     "NUL bytes": head(b"\0" * 100),
     "not latin1 or utf8": head(b"{'descr': '\xff\xfe'}", b"\x03\x00"),
 }
@@ -141,6 +144,13 @@ def test_arrays_of_any_order_are_read_right(array, tmp_path):
     form, contents = open_contents(path)
     (source,) = sources_of(path, form, contents)
     np.testing.assert_array_equal(source.whole(), np.load(path))
+
+
+def test_a_header_of_python_2_is_read_without_a_warning(tmp_path):
+    path = tmp_path / "old.npy"
+    path.write_bytes(head("{'descr': '<f4', 'fortran_order': False, 'shape': (2L, 3L), }\n") + b"\0" * 24)
+    _, contents = open_contents(str(path))
+    assert contents.tensors[0].shape == (2, 3)
 
 
 @pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
