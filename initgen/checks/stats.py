@@ -86,9 +86,10 @@ def stats(
                 raise FormatError(f"{path}: its recipe: {error.message}", error.hint) from None
     patterns = tuple(names)
     if patterns:
+        every = sources
         sources = [s for s in sources if any(fnmatchcase(s.stored.name, pattern) for pattern in patterns)]
         if not sources:
-            raise FormatError(f"{path}: no tensor is called {' or '.join(patterns)}")
+            raise FormatError(f"{path}: no tensor is called {' or '.join(patterns)}", f"it has {_some(every)}")
     find: Expect = expect or (lambda source: recipe.get(source.stored.name))
     specs = [find(source) for source in sources]
     share = false_alarm / (CHANCES * max(1, len(sources)))
@@ -96,6 +97,12 @@ def stats(
     held = {source.stored.name for source in sources}
     missing = tuple(name for name in recipe if name not in held) if not patterns else ()
     return FileStats(path, tuple(results), _equal(sources, results), missing, warnings, false_alarm)
+
+
+def _some(sources: list[Source]) -> str:
+    """The first names, for a hint."""
+    names = [source.stored.name for source in sources]
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _equal(sources: list[Source], results: list[TensorStats]) -> tuple[tuple[str, ...], ...]:

@@ -79,6 +79,17 @@ def _end(number: int, _: object) -> NoReturn:
     raise _Ended(number)
 
 
+def clean_up_when_ended() -> None:
+    """From here on SIGTERM and SIGHUP unwind the program, so that what it was writing is removed.
+
+    Only for writing: a handler of Python's waits for the C code that is running, and HDF5 may spin on a crafted file.
+    """
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number and signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish is kept
+            signal.signal(number, _end)
+
+
 class _Closed(io.TextIOBase):
     """Standard output that the caller has closed: nothing fails until something is written."""
 
@@ -92,10 +103,6 @@ class _Closed(io.TextIOBase):
 
 def main(args: list[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code; every failure is one line on stderr."""
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number and signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish is kept
-            signal.signal(number, _end)
     sys.stdout = sys.stdout or _Closed()
     sys.stderr = sys.stderr or io.StringIO()  # print would take standard output in place of a closed one
     for output in (sys.stdout, sys.stderr):

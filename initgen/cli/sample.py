@@ -55,6 +55,8 @@ def command(**given: Any) -> int:
         return _check(spec, output, form, given["threads"], quiet)
     if output is not None and output != "-":
         return _write(spec, given)
+    if given["as_json"] and output == "-":
+        raise click.UsageError("--json and -o - both want standard output")
     if given["as_json"] or (output is None and sys.stdout.isatty()):
         return _preview(spec, as_json=given["as_json"], threads=given["threads"])
     return _stream(spec, form, given["threads"])
@@ -77,6 +79,7 @@ def _warn_if_coarse(spec: "TensorSpec", quiet: bool) -> None:
 
 
 def _write(spec: "TensorSpec", given: dict[str, Any]) -> int:
+    from initgen.cli import clean_up_when_ended
     from initgen.cli.progress import Progress
     from initgen.engine.output import in_units, target_of
     from initgen.engine.write import write
@@ -84,6 +87,7 @@ def _write(spec: "TensorSpec", given: dict[str, Any]) -> int:
 
     target_of(given["output"])  # a directory has no suffix, and that is not what is wrong with it
     form = format_of(given["output"], given["form"])
+    clean_up_when_ended()
     with Progress(spec.nbytes, quiet=given["quiet"]) as progress:
         written = write(
             [spec],

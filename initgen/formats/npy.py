@@ -2,6 +2,7 @@
 
 import math
 import os
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -72,15 +73,17 @@ def read_header(file: BinaryIO, path: str) -> "tuple[Shape, bool, np.dtype[np.ge
     start = file.read(8)
     if start[:6] != _MAGIC:
         raise FormatError(f"{path}: not a .npy file" + (": it is empty" if not start else ""))
+    if start[6:] not in (b"\x01\x00", b"\x02\x00", b"\x03\x00"):
+        raise FormatError(f"{path}: version {'.'.join(map(str, start[6:]))} of .npy is not known")
+    read = npy.read_array_header_1_0 if start[6] == 1 else npy.read_array_header_2_0
     try:
-        if start[6:] == b"\x01\x00":
-            shape, fortran, dtype = npy.read_array_header_1_0(file)
-        elif start[6:] in (b"\x02\x00", b"\x03\x00"):
-            shape, fortran, dtype = npy.read_array_header_2_0(file)
-        else:
-            raise FormatError(f"{path}: version {'.'.join(map(str, start[6:]))} of .npy is not known")
-    except (ValueError, EOFError, OSError, RecursionError, MemoryError) as error:
-        raise FormatError(f"{path}: its .npy header is damaged: {str(error).splitlines()[0]}") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # old spellings, of Python 2 and of dtypes
+            shape, fortran, dtype = read(file)
+    except Exception as error:  # numpy's tokenizer raises what it likes; the file is at fault whatever it is
+        raise FormatError(
+            f"{path}: its .npy header is damaged: {(str(error) or type(error).__name__).splitlines()[0]}"
+        ) from None
     if dtype.hasobject or dtype.names or dtype.subdtype or dtype.kind not in "fiubc":
         raise FormatError(f"{path}: an array of {dtype} is not a tensor of numbers")
     if any(size < 0 for size in shape):

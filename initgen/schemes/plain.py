@@ -11,16 +11,12 @@ def _get(values: Values, *names: str) -> tuple[float, ...]:
     return tuple(real(values, name) for name in names)
 
 
-def _uniform(low: float, high: float) -> Law:
+def _uniform(values: Values, least: str, most: str) -> Law:
+    low, high = _get(values, least, most)
     if not low < high:
-        raise BadParameter(
-            f"low end {low:g} must be below high end {high:g}", "for one value: --scheme constant:value=…"
-        )
+        hint = "for one value: --scheme constant:value=…"
+        raise BadParameter(f"{least} = {low:g} must be below {most} = {high:g}", hint)
     return Uniform(low, high)
-
-
-def _random_uniform(_: Fans, values: Values) -> Law:
-    return _uniform(*_get(values, "minval", "maxval"))
 
 
 def _truncated_normal(_: Fans, values: Values) -> Law:
@@ -37,7 +33,7 @@ SCHEMES = (
         "uniform from minval to maxval",
         "U(minval, maxval)",
         "keras.initializers.RandomUniform",
-        rule=_random_uniform,
+        rule=lambda _, values: _uniform(values, "minval", "maxval"),
         params=(Param("minval", -0.05), Param("maxval", 0.05)),
     ),
     Scheme(
@@ -107,7 +103,7 @@ SCHEMES = (
         "the small range that inference engines load instead of real weights",
         "U(low, high)",
         "vLLM initialize_dummy_weights, --load-format dummy",
-        rule=lambda _, values: _uniform(*_get(values, "low", "high")),
+        rule=lambda _, values: _uniform(values, "low", "high"),
         params=(Param("low", -1e-3), Param("high", 1e-3)),
     ),
 )
