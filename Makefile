@@ -34,7 +34,7 @@ test-slow: $(VENV)/.done ## what takes minutes or gigabytes
 	$(BIN)/python -m pytest -q -m slow
 
 test-interop: $(INTEROP)/.done ## against real torch, keras and jax
-	$(INTEROP)/bin/python -m pytest -q -m interop
+	$(INTEROP)/bin/python -m pytest -q -n 2 -m interop
 
 lint: $(VENV)/.done ## ruff, mypy --strict, and the floors of the house
 	$(BIN)/ruff check .

@@ -31,7 +31,8 @@ class Cells:
         weights: the probability of each cell.
         mean, variance: of the stored values.
         kurtosis: fourth central moment over squared variance.
-        low, high: the bounds in the dtype; one rounding past the exact ones is allowed, as the frameworks do it.
+        low, high: the bounds in the dtype; one rounding past the exact ones is allowed, as the
+            frameworks do it, and in dtypes of up to 16 bits two.
         order: all codes in ascending order of value, NaN left out.
     """
 
@@ -107,6 +108,9 @@ def cells_of(law: Law, dtype: DType, held: bool = True) -> Cells:
     if exact:  # the outermost values take all that lies beyond
         inner = (dtype.above(low), dtype.below(high)) if held else bounds
         start, stop = max(inner[0], -reach), min(inner[1], reach)
+        # JAX also rounds what it computes the bound from: its bfloat16 goes up to two roundings past it.
+        slack = 2.0**-dtype.digits
+        bounds = dtype.nearest(low - slack * abs(low)), dtype.nearest(high + slack * abs(high))
     at = np.flatnonzero((ends > start) & (ends < stop) & (np.abs(ends) > _NEAR * law.std))
     below = np.array([law.cdf(float(end)) for end in ends[at]])
     # The mass of each cell between two ends, the first from the lower bound on and the last to the upper.

@@ -25,13 +25,19 @@ def sample(*options, **popen):
     )
 
 
+def hear_signals():
+    """Undo what nohup, or a shell in the background, has its children ignore."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("old", [True, False])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_signal_in_mid_write_leaves_what_was_there(number, old, tmp_path):
     path = tmp_path / "w.npy"
     if old:
         path.write_bytes(b"precious")
-    process = sample(*LARGE, "-o", str(path), "--force")
+    process = sample(*LARGE, "-o", str(path), "--force", preexec_fn=hear_signals)
     deadline = time.monotonic() + 30
     while not any(name.startswith(".initgen-") for name in os.listdir(tmp_path)):
         assert process.poll() is None, process.communicate()
