@@ -87,13 +87,8 @@ def sources_of(path: str, form: Format, contents: Contents) -> Iterator[Source]:
             yield Source(stored, dtype, _loaded_blocks(path, form, stored, dtype))
 
 
-# Names of the safetensors header for what numpy has and weights are not stored in.
-_TAGS = {
-    **{f"I{8 * n}": f"<i{n}" for n in (1, 2, 4, 8)},
-    **{f"U{8 * n}": f"<u{n}" for n in (1, 2, 4, 8)},
-    "BOOL": "?",
-    "C64": "<c8",
-}
+# Names of the safetensors header for what numpy has and tensors of models are not stored in.
+_TAGS = {"C64": "<c8"}
 
 
 def _plain(kind: str) -> "np.dtype[np.generic]":

@@ -106,12 +106,12 @@ def _some(sources: list[Source]) -> str:
 
 
 def _equal(sources: list[Source], results: list[TensorStats]) -> tuple[tuple[str, ...], ...]:
-    """Groups of tensors with the same values, confirmed byte for byte; constants are equal by right."""
+    """Groups of tensors with the same values, confirmed byte for byte; constants and tied tensors are equal by right."""
     alike: dict[object, list[int]] = {}
     for index, result in enumerate(results):
         measured = result.measured
-        structured = result.spec is not None and isinstance(result.spec.made, Structure)
-        if measured.count > 8 and measured.low < measured.high and not structured:
+        equal_by_right = result.spec is not None and (isinstance(result.spec.made, Structure) or result.spec.tied)
+        if measured.count > 8 and measured.low < measured.high and not equal_by_right:
             alike.setdefault((result.kind, measured.fingerprint), []).append(index)
     groups = []
     for members in alike.values():
@@ -132,7 +132,7 @@ def expect_scheme(make: Callable[..., TensorSpec]) -> Expect:
 
     def expect(source: Source) -> TensorSpec | None:
         stored = source.stored
-        if stored.dtype is None:
+        if stored.dtype is None or stored.dtype.whole:
             raise BadParameter(f"{stored.name} holds {stored.kind}, and no scheme makes that")
         return make(name=stored.name, shape=stored.shape, dtype=stored.dtype.name)
 

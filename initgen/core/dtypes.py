@@ -1,9 +1,9 @@
-"""The dtypes that weights are stored in. To add one: an entry here, and its rounding in ``streams.rounding``."""
+"""The dtypes that tensors are stored in. To add one: an entry here, and its rounding in ``streams.rounding``."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from initgen.core.registry import Registry
 
@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DType:
-    """A floating-point format: how wide, how fine, how far it reaches.
+    """A number format: how wide, how fine, how far it reaches.
+
+    Whole numbers are for the counters, positions and packed weights beside a model's weights: they hold constants.
 
     Attributes:
         digits: binary digits of the significand, the hidden one included.
         largest: the largest finite value.
-        normal: the smallest positive value that has all its digits.
+        normal: the smallest positive value that has all its digits; below it steps no longer shrink.
         tag: its name in a safetensors header.
     """
 
@@ -29,6 +31,12 @@ class DType:
     normal: float
     tag: str
     aliases: tuple[str, ...] = ()
+    kind: Literal["float", "signed", "unsigned"] = "float"
+
+    @property
+    def whole(self) -> bool:
+        """Whether it holds whole numbers only."""
+        return self.kind != "float"
 
     @property
     def smallest(self) -> float:
@@ -62,12 +70,16 @@ class DType:
         """The little-endian numpy dtype; from ``ml_dtypes`` where numpy has none of its own."""
         import numpy as np
 
-        if self.name in ("float64", "float32", "float16"):
+        if self.whole or self.name in ("float64", "float32", "float16"):
             return np.dtype(self.name).newbyteorder("<")
         import ml_dtypes
 
         narrow: np.dtype[Any] = np.dtype(getattr(ml_dtypes, self.name))
         return narrow
+
+
+def _whole(name: str, itemsize: int, digits: int, kind: Literal["signed", "unsigned"], tag: str) -> DType:
+    return DType(name, itemsize, digits, 2.0**digits - 1, 2.0 ** (digits - 1), tag, (), kind)
 
 
 DTYPES = Registry(
@@ -80,5 +92,9 @@ DTYPES = Registry(
         # The OCP 8-bit formats; e4m3fn spends its infinities on reaching 448.
         DType("float8_e4m3fn", 1, 4, 448.0, 2.0**-6, "F8_E4M3", ("f8_e4m3", "e4m3", "float8_e4m3")),
         DType("float8_e5m2", 1, 3, 57344.0, 2.0**-14, "F8_E5M2", ("f8_e5m2", "e5m2")),
+        *(_whole(f"int{bits}", bits // 8, bits - 1, "signed", f"I{bits}") for bits in (64, 32, 16, 8)),
+        *(_whole(f"uint{bits}", bits // 8, bits, "unsigned", f"U{bits}") for bits in (64, 32, 16, 8)),
+        _whole("bool", 1, 1, "unsigned", "BOOL"),
     ),
 )
+FLOATS = tuple(dtype for dtype in DTYPES if not dtype.whole)

@@ -52,6 +52,8 @@ class Tensor:
         low, high = made.support
         if math.isfinite(low):
             np.clip(values, dtype.above(low), dtype.below(high), out=values)
+        if dtype.whole:
+            return values.astype(dtype.numpy)
         if dtype.word == 64:
             return values.astype("<f8", copy=False)
         return rounding.store(values.astype(np.float32), dtype, np.empty(values.size, np.uint32))

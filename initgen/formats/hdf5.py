@@ -99,7 +99,7 @@ def _create(file: Any, header: Header) -> int:
     link = h5py.h5p.create(h5py.h5p.LINK_CREATE)
     link.set_create_intermediate_group(True)
     link.set_char_encoding(h5py.h5t.CSET_UTF8)
-    ours = header.dtype.name in ("float64", "float32", "float16")
+    ours = header.dtype.whole or header.dtype.name in ("float64", "float32", "float16")
     dataset = h5py.h5d.create(
         file.id,
         header.name.encode(),

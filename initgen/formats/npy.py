@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_DESCR = {"float64": "<f8", "float32": "<f4", "float16": "<f2"}
+_DESCR = {"float64": "<f8", "float32": "<f4", "float16": "<f2", "bool": "|b1", "int8": "|i1", "uint8": "|u1"} | {
+    f"{kind}{8 * size}": f"<{kind[0]}{size}" for kind in ("int", "uint") for size in (2, 4, 8)
+}
 _MAGIC = b"\x93NUMPY"
 
 

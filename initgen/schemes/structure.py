@@ -37,9 +37,11 @@ class Structure(ABC):
 
     Attributes:
         bitwise: whether the bytes are promised; linear algebra rounds differently on other machines.
+        whole: whether its values are whole numbers, which integer dtypes hold.
     """
 
     bitwise: ClassVar[bool] = True
+    whole: ClassVar[bool] = False
 
     @abstractmethod
     def build(self, draw: "Drawing") -> "Floats":

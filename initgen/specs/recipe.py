@@ -33,6 +33,8 @@ def _entry(spec: TensorSpec) -> dict[str, Any]:
         entry["groups"] = spec.kernel.groups
     if spec.keyed:
         entry["keyed"] = True
+    if spec.tied:
+        entry["tied"] = spec.tied
     return entry
 
 
@@ -55,6 +57,7 @@ def read_recipe(text: str, path: str) -> dict[str, TensorSpec]:
         fan_out: int | None = None
         groups: int = 1
         keyed: bool = False
+        tied: str = ""
 
     class Recipe(msgspec.Struct, forbid_unknown_fields=True):
         initgen: int
@@ -84,9 +87,10 @@ def _spec(name: str, entry: Any) -> TensorSpec:
         name=name,
         dtype=entry.dtype,
         seed=entry.seed,
+        keyed=entry.keyed,
         layout=entry.layout,
         groups=entry.groups,
         fan_in=entry.fan_in,
         fan_out=entry.fan_out,
     )
-    return replace(spec, keyed=entry.keyed)
+    return replace(spec, tied=entry.tied) if entry.tied else spec

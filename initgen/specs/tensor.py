@@ -8,7 +8,7 @@ from initgen.core.dtypes import DTYPES, DType
 from initgen.core.errors import BadParameter
 from initgen.core.params import Value, Values, bind, split
 from initgen.core.shapes import Fans, Kernel, Shape, check_shape, format_shape
-from initgen.laws import Law
+from initgen.laws import Constant, Law
 from initgen.schemes import SCHEMES, Scheme
 from initgen.schemes.structure import Structure
 
@@ -23,6 +23,7 @@ class TensorSpec:
         params: the scheme's parameters, all of them, checked.
         seed: from 0 to 2^64 - 1.
         keyed: whether the seed is the model's, so that the tensor's name takes part in its stream.
+        tied: the name of the tensor that it equals, whose stream it draws; empty for most.
         fan_in, fan_out: in place of what the shape gives; None leaves it.
     """
 
@@ -36,6 +37,7 @@ class TensorSpec:
     kernel: Kernel = field(default_factory=Kernel)
     fan_in: int | None = None
     fan_out: int | None = None
+    tied: str = ""
 
     @property
     def count(self) -> int:
@@ -53,7 +55,7 @@ class TensorSpec:
     @property
     def stream_name(self) -> str:
         """The name that keys its stream: empty for a tensor with a seed of its own."""
-        return self.name if self.keyed else ""
+        return (self.tied or self.name) if self.keyed else ""
 
     @cached_property
     def fans(self) -> Fans | None:
@@ -106,6 +108,7 @@ def tensor_spec(
     name: str = "weight",
     dtype: str = "float32",
     seed: int = 0,
+    keyed: bool = False,
     layout: str = "keras",
     groups: int = 1,
     transposed: bool = False,
@@ -113,11 +116,12 @@ def tensor_spec(
     fan_in: int | None = None,
     fan_out: int | None = None,
 ) -> TensorSpec:
-    """A checked description of one tensor with its own seed, from what a user writes.
+    """A checked description of one tensor, from what a user writes.
 
     Args:
         scheme: a name, or a name with parameters, ``truncated_normal:stddev=0.02``.
         params: more parameters, as values.
+        keyed: whether the seed is a model's, and the name keys the tensor's stream.
 
     Raises:
         UnknownName: no such scheme, parameter or dtype.
@@ -140,9 +144,22 @@ def tensor_spec(
         entry,
         bind(entry.name, entry.params, {**given, **(params or {})}),
         seed,
+        keyed,
         kernel=Kernel("torch" if layout == "torch" else "keras", groups, transposed, depthwise),
         fan_in=fan_in,
         fan_out=fan_out,
     )
     _ = spec.fans, spec.made  # a scheme that has no answer says so now
+    if spec.dtype.whole and not _whole(spec):
+        raise BadParameter(
+            f"{spec.title} does not go into {spec.dtype.name}", "it holds whole numbers: zeros, arange, …"
+        )
     return spec
+
+
+def _whole(spec: TensorSpec) -> bool:
+    """Whether a tensor's values are whole numbers that its dtype of whole numbers holds."""
+    if isinstance(spec.made, Structure):
+        return spec.made.whole
+    signed = spec.dtype.kind == "signed"
+    return isinstance(spec.made, Constant) and spec.made.value.is_integer() and (signed or spec.made.value >= 0)

@@ -58,6 +58,8 @@ class Draw:
 
     def __call__(self, words: Words, start: int, count: int) -> NDArray[np.generic]:
         """Elements ``start`` to ``start + count``, little-endian as stored (bfloat16 as its bits)."""
+        if self.dtype.whole:
+            return np.full(count, int(self._low), self.dtype.numpy)
         if isinstance(self.law, Constant):
             return self._stored(np.full(count, self._low))
         if self.dtype.word == 64:

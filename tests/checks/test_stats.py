@@ -12,7 +12,7 @@ import safetensors.numpy
 
 import initgen
 from initgen.checks.stats import stats
-from initgen.core.dtypes import DTYPES
+from initgen.core.dtypes import DTYPES, FLOATS
 from initgen.core.errors import BadParameter, FormatError
 from initgen.engine.write import array, write
 from initgen.formats import FORMATS
@@ -33,7 +33,9 @@ def saved(tmp_path, value, name="w"):
 SHAPE_OF = {"delta_orthogonal": (3, 3, 8, 16), "dirac": (3, 3, 8, 16), "icnr": (3, 3, 8, 16)}
 
 
-@pytest.mark.parametrize(("scheme", "dtype"), list(itertools.product(SCHEMES.entries, DTYPES.entries)))
+@pytest.mark.parametrize(
+    ("scheme", "dtype"), list(itertools.product(SCHEMES.entries, [dtype.name for dtype in FLOATS]))
+)
 def test_our_own_files_pass(scheme, dtype, tmp_path):
     shape = SHAPE_OF.get(scheme, (120, 50))
     extra = {"fan_in": 50} if SCHEMES[scheme].fans == "given" else {}

@@ -226,7 +226,7 @@ def test_completion_scripts_ask_initgen_itself(name, run):
     ("words", "offered"),
     [
         ("initgen sample --scheme he_", ["he_uniform", "he_normal"]),
-        ("initgen sample --dtype b", ["bfloat16"]),
+        ("initgen sample --dtype b", ["bfloat16", "bool"]),
         ("initgen sample --format s", ["safetensors"]),
         ("initgen sample --layout ", ["keras", "torch"]),
         ("initgen schemes glorot_u", ["glorot_uniform"]),

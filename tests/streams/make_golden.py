@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 
-from initgen.core.dtypes import DTYPES
+from initgen.core.dtypes import FLOATS
 from initgen.laws import Constant, Normal, TruncatedNormal, Uniform
 from initgen.streams.bits import Words
 from initgen.streams.native import Draw
@@ -34,7 +34,7 @@ MANY = {"many": (0, 300_000, 300_000)}
 def digests() -> dict[str, str]:
     found = {}
     for law_name, law in LAWS.items():
-        for dtype in DTYPES:
+        for dtype in FLOATS:
             for window, (start, count, whole) in (WINDOWS | (MANY if dtype.name == "float32" else {})).items():
                 values = Draw(law, dtype, whole)(Words(SEED, NAME), start, count)
                 key = f"{law_name}; {dtype.name}; {window}"
