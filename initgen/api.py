@@ -13,9 +13,10 @@ from initgen.checks.stats import stats as _stats
 from initgen.checks.verify import Verified
 from initgen.checks.verify import verify as _verify
 from initgen.core.errors import BadParameter
+from initgen.engine.directory import write_plan
+from initgen.engine.files import parse_size, plan_files
 from initgen.engine.write import Written, array
-from initgen.engine.write import write as _write
-from initgen.formats import format_of
+from initgen.specs.describe import describe
 from initgen.specs.tensor import TensorSpec, tensor_spec
 
 
@@ -52,18 +53,23 @@ def write(
     path: str | os.PathLike[str],
     *,
     format: str | None = None,
+    max_shard_size: int | str | None = None,
     force: bool = False,
     fsync: bool = True,
     threads: int | None = None,
 ) -> Written:
-    """Write described tensors to a file, atomically, in the format of its suffix.
+    """Write described tensors to a file or directory, atomically, in the format of its suffix.
+
+    Args:
+        max_shard_size: of a shard in a directory, in bytes or as ``"500MB"``.
 
     Raises:
         InitgenError: the format cannot hold them, the path cannot be written, or holds something else and not ``force``.
     """
     tensors = [specs] if isinstance(specs, TensorSpec) else list(specs)
-    place = os.fspath(path)
-    return _write(tensors, place, format_of(place, format), force=force, fsync=fsync, threads=threads)
+    shard = parse_size(max_shard_size) if isinstance(max_shard_size, str) else max_shard_size
+    plan = plan_files(tensors, os.fspath(path), format, shard)
+    return write_plan(plan, force=force, fsync=fsync, threads=threads)
 
 
 def stats(path: str | os.PathLike[str], scheme: str | None = None, **options: Any) -> FileStats:
@@ -80,6 +86,23 @@ def stats(path: str | os.PathLike[str], scheme: str | None = None, **options: An
     return _stats(os.fspath(path), expect=expect, form=form, **own)
 
 
-def verify(path: str | os.PathLike[str], *, threads: int | None = None) -> Verified:
-    """Draw every tensor of a file anew from the recipe in it, and compare byte for byte."""
-    return _verify(os.fspath(path), threads=threads)
+def model(spec: str | os.PathLike[str] | None = None, **options: Any) -> list[TensorSpec]:
+    """The described tensors of a spec file, for `write` and `verify`.
+
+    Args:
+        options: like (a checkpoint in place of a spec), preset, rules (``["*.bias=zeros"]``), variables (a dict), seed,
+            dtype, layout, only (patterns of names).
+
+    Raises:
+        InitgenError: the spec cannot be read, or a tensor has no scheme, or one that has no answer for it.
+    """
+    if options.get("like") is not None:
+        options["like"] = os.fspath(options["like"])
+    return describe(None if spec is None else os.fspath(spec), **options)
+
+
+def verify(
+    path: str | os.PathLike[str], specs: Sequence[TensorSpec] | None = None, *, threads: int | None = None
+) -> Verified:
+    """Draw every tensor of a file anew from the recipe in it, or from ``specs``, and compare byte for byte."""
+    return _verify(os.fspath(path), specs=specs, threads=threads)

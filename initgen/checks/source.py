@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from initgen.core.dtypes import DTYPES, DType
 from initgen.core.errors import FormatError, InitgenError
 from initgen.engine.write import read_at
-from initgen.formats import Contents, Extent, Format, Stored, format_of
+from initgen.formats import Extent, Format, Stored
 from initgen.formats.npy import read_header
+from initgen.formats.parts import Part
+from initgen.specs.recipe import read_recipe
+from initgen.specs.tensor import TensorSpec
 
 # Elements of a block; see engine.plan.CHUNK for why not fewer.
 BLOCK = 1 << 19
@@ -55,36 +58,35 @@ def source_of_array(array: NDArray[np.generic], dtype: DType | None, name: str) 
     return Source(Stored(name, array.shape, dtype, array.dtype.name, None), array.dtype, blocks)
 
 
-def open_contents(path: str, form: str | None = None) -> tuple[Format, Contents]:
-    """What a file holds, without its data.
+def recipe_in(part: Part) -> dict[str, TensorSpec]:
+    """The descriptions that a file carries.
 
     Raises:
-        FormatError: no such file, not a regular one, or damaged.
+        FormatError: it carries none, or one that makes no sense.
     """
+    if part.contents.recipe is None:
+        raise FormatError(
+            f"{part.path}: carries no recipe",
+            "check it against a scheme: initgen stats FILE --scheme NAME; or a spec: initgen verify FILE --spec SPEC"
+            if part.form.carries_recipe
+            else f"{part.form.name} has no place for one: initgen verify FILE --spec SPEC",
+        )
     try:
-        if os.path.isdir(path):
-            raise FormatError(f"{path}: is a directory")
-        if not os.path.isfile(path):
-            raise FormatError(f"{path}: there is no such file" if not os.path.exists(path) else f"{path}: not a file")
-        chosen = format_of(path, form)
-        return chosen, chosen.read(path)
-    except OSError as error:
-        raise FormatError(f"{path}: {error.strerror or error}") from None
-    except InitgenError:
+        return read_recipe(part.contents.recipe, part.path)
+    except FormatError:
         raise
-    except (ValueError, MemoryError, RecursionError, KeyError, TypeError) as error:
-        # What a parser did not foresee is still the file's fault, not a crash.
-        raise FormatError(f"{path}: {str(error).splitlines()[0] if str(error) else type(error).__name__}") from None
+    except InitgenError as error:
+        raise FormatError(f"{part.path}: its recipe: {error.message}", error.hint) from None
 
 
-def sources_of(path: str, form: Format, contents: Contents) -> Iterator[Source]:
+def sources_of(part: Part) -> Iterator[Source]:
     """The tensors of a file, in its order."""
-    for stored in contents.tensors:
+    for stored in part.contents.tensors:
         dtype = stored.dtype.numpy if stored.dtype else _plain(stored.kind)
         if stored.extent:
-            yield Source(stored, dtype, _file_blocks(path, stored.extent, stored.shape, dtype))
+            yield Source(stored, dtype, _file_blocks(part.path, stored.extent, stored.shape, dtype))
         else:
-            yield Source(stored, dtype, _loaded_blocks(path, form, stored, dtype))
+            yield Source(stored, dtype, _loaded_blocks(part.path, part.form, stored, dtype))
 
 
 # Names of the safetensors header for what numpy has and tensors of models are not stored in.

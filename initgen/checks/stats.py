@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from initgen.checks.source import Source, open_contents, sources_of, stream_source
+from initgen.checks.source import Source, recipe_in, sources_of, stream_source
 from initgen.checks.tensor import CHANCES, TensorStats, tensor_stats
-from initgen.core.errors import BadParameter, FormatError, InitgenError
+from initgen.core.errors import BadParameter, FormatError
+from initgen.formats.parts import open_parts
 from initgen.schemes.structure import Structure
-from initgen.specs.recipe import read_recipe
 from initgen.specs.tensor import TensorSpec
 
 # The probability that a run over right files says no.
@@ -75,15 +75,12 @@ def stats(
         sources = [stream_source(sys.stdin.buffer, "standard input")]
         warnings: tuple[str, ...] = ()
     else:
-        chosen, contents = open_contents(path, form)
-        sources, warnings = list(sources_of(path, chosen, contents)), contents.warnings
-        if expect is None and contents.recipe is not None:
-            try:
-                recipe = read_recipe(contents.recipe, path)
-            except FormatError:
-                raise
-            except InitgenError as error:
-                raise FormatError(f"{path}: its recipe: {error.message}", error.hint) from None
+        parts = open_parts(path, form)
+        sources = [source for part in parts for source in sources_of(part)]
+        warnings = tuple(warning for part in parts for warning in part.contents.warnings)
+        for part in parts:
+            if expect is None and part.contents.recipe is not None:
+                recipe |= recipe_in(part)
     patterns = tuple(names)
     if patterns:
         every = sources

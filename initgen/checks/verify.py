@@ -1,101 +1,170 @@
-"""`verify`: is a file what its own recipe makes, byte for byte?"""
+"""`verify`: is a file what its own recipe, or a spec, makes, byte for byte?"""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from initgen.checks.source import open_contents, sources_of
+from initgen.checks.source import Source, recipe_in, sources_of
 from initgen.core.errors import FormatError, InitgenError
+from initgen.core.shapes import format_shape
 from initgen.engine.draw import Tensor
 from initgen.engine.write import Difference, differences
+from initgen.formats import Extent
+from initgen.formats.parts import Part, open_parts
 from initgen.schemes.structure import Structure
-from initgen.specs.recipe import read_recipe
 from initgen.specs.tensor import TensorSpec
 
 
 @dataclass(frozen=True)
+class Problem:
+    """A tensor that is not what it should be, and in what way."""
+
+    tensor: str
+    kind: Literal["missing", "extra", "shape", "dtype", "values"]
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.tensor}: {self.message}"
+
+
+@dataclass(frozen=True)
 class Verified:
-    """The answer for one file.
+    """The answer for one file, or for a set of files.
 
     Attributes:
-        tensors: how many its recipe describes.
-        problems: a line for each tensor that is not what the recipe gives.
+        tensors: how many there should be.
+        by: what says so: "recipe" or "spec".
         rounded: tensors that agree but for rounding, where the bytes are not promised (orthogonal matrices).
     """
 
     path: str
     tensors: int
-    problems: tuple[str, ...]
+    by: Literal["recipe", "spec"]
+    problems: tuple[Problem, ...]
     rounded: tuple[str, ...]
 
     @property
     def passed(self) -> bool:
-        """Whether every tensor is what the recipe gives."""
+        """Whether every tensor is what it should be."""
         return not self.problems
 
 
-def verify(path: str, *, form: str | None = None, threads: int | None = None) -> Verified:
-    """Draw every tensor of a file anew from the recipe in it, and compare.
+def verify(
+    path: str, *, specs: Sequence[TensorSpec] | None = None, form: str | None = None, threads: int | None = None
+) -> Verified:
+    """Draw every tensor of a file anew, and compare.
+
+    Args:
+        path: a file, a sharded checkpoint, or a directory of arrays.
+        specs: what should be in it; by default what the recipe in each file says.
 
     Raises:
-        FormatError: the file cannot be read, or carries no recipe.
+        FormatError: the file cannot be read, or carries no recipe and there are no specs.
     """
-    chosen, contents = open_contents(path, form)
-    if contents.recipe is None:
-        raise FormatError(
-            f"{path}: carries no recipe",
-            f"initgen writes one into .safetensors and .h5, not {chosen.name}"
-            if not chosen.many
-            else "check it against a scheme: initgen stats FILE --scheme NAME",
-        )
-    try:
-        recipe = read_recipe(contents.recipe, path)
-        problems = []
-        found = {source.stored.name: source for source in sources_of(path, chosen, contents)}
-        problems += [f"{name}: is not in its recipe" for name in found if name not in recipe]
-        bytewise: list[TensorSpec] = []
-        extents = []
-        rounded = []
-        for name, spec in recipe.items():
-            source = found.get(name)
-            if source is None:
-                problems.append(f"{name}: is in the recipe, not in the file")
-            elif source.stored.shape != spec.shape or source.stored.dtype != spec.dtype:
-                problems.append(f"{name}: has another shape or dtype than its recipe")
-            elif source.stored.extent is None or _rounds(spec):
-                wanted = Tensor(spec)(0, spec.count).view(spec.dtype.numpy)
-                got = source.whole().reshape(-1)
-                if wanted.tobytes() == got.tobytes():
-                    continue
-                if _rounds(spec) and _close(wanted, got, spec):
+    parts = open_parts(path, form)
+    problems: list[Problem] = []
+    rounded: list[str] = []
+    total = 0
+    wanted: dict[str, TensorSpec] = {}
+    if specs is not None:
+        wanted = {spec.name: spec for spec in specs}
+        total = len(wanted)
+    for part in parts:
+        if specs is None:
+            wanted = recipe_in(part)
+            total += len(wanted)
+        elif len(parts) == 1 and not part.form.many and len(wanted) == 1:
+            (name,) = wanted  # an array has no name of its own
+            parts = [part.named(name)]
+            part = parts[0]
+        held = {stored.name for stored in part.contents.tensors}
+        should = wanted if specs is None else {name: spec for name, spec in wanted.items() if name in held}
+        try:
+            found, close = _compare(part, should, threads)
+        except FormatError:
+            raise
+        except InitgenError as error:
+            raise FormatError(f"{part.path}: its recipe: {error.message}", error.hint) from None
+        said = "the recipe" if specs is None else "the spec"
+        problems += found
+        problems += [Problem(name, "extra", f"is not in {said}") for name in held if name not in wanted]
+        rounded += close
+    if specs is not None:
+        held = {stored.name for part in parts for stored in part.contents.tensors}
+        problems += [_missing(name, "the spec") for name in wanted if name not in held]
+    return Verified(path, total, "recipe" if specs is None else "spec", tuple(problems), tuple(rounded))
+
+
+def _compare(part: Part, wanted: dict[str, TensorSpec], threads: int | None) -> tuple[list[Problem], list[str]]:
+    """What differs between a file and what should be in it, and what differs by rounding only."""
+    found = {source.stored.name: source for source in sources_of(part)}
+    problems: list[Problem] = []
+    rounded: list[str] = []
+    bytewise: list[TensorSpec] = []
+    extents: list[Extent] = []
+    for name, spec in wanted.items():
+        source = found.get(name)
+        if source is None:
+            problems.append(_missing(name, "the recipe"))
+        elif source.stored.shape != spec.shape:
+            said = f"has the shape {format_shape(source.stored.shape)}, and should have {format_shape(spec.shape)}"
+            problems.append(Problem(name, "shape", said))
+        elif source.stored.dtype != spec.dtype:
+            kind = source.stored.dtype.name if source.stored.dtype else source.stored.kind
+            problems.append(Problem(name, "dtype", f"is {kind}, and should be {spec.dtype.name}"))
+        elif source.stored.extent is None or _rounds(spec):
+            for difference in _loaded(source, spec):
+                if difference is None:
                     rounded.append(name)
                 else:
-                    wrong = np.flatnonzero(wanted != got)
-                    problems.append(_line(Difference(name, wrong.size, int(wrong[0]) if wrong.size else 0), spec))
-            else:
-                bytewise.append(spec)
-                extents.append(source.stored.extent)
-        by_name = {spec.name: spec for spec in bytewise}
-        problems += [_line(d, by_name[d.name]) for d in differences(bytewise, path, extents, threads)]
-    except FormatError:
-        raise
-    except InitgenError as error:
-        raise FormatError(f"{path}: its recipe: {error.message}", error.hint) from None
-    return Verified(path, len(recipe), tuple(problems), tuple(rounded))
+                    problems.append(_values(difference, spec))
+        else:
+            bytewise.append(spec)
+            extents.append(source.stored.extent)
+    by_name = {spec.name: spec for spec in bytewise}
+    problems += [_values(d, by_name[d.name]) for d in differences(bytewise, part.path, extents, threads)]
+    return problems, rounded
+
+
+def _loaded(source: Source, spec: TensorSpec) -> Iterator[Difference | None]:
+    """The difference of a tensor that has to be read as a whole; None for one that is only rounded otherwise."""
+    wanted: NDArray[np.generic] = Tensor(spec)(0, spec.count).view(spec.dtype.numpy)
+    got = source.whole().reshape(-1)
+    if wanted.tobytes() == got.tobytes():
+        return
+    if _rounds(spec) and _close(wanted, got, spec):
+        yield None
+    else:
+        wrong = np.flatnonzero(wanted != got)
+        yield Difference(spec.name, wrong.size, int(wrong[0]) if wrong.size else 0)
 
 
 def _rounds(spec: TensorSpec) -> bool:
     return isinstance(spec.made, Structure) and not spec.made.bitwise
 
 
-def _close(wanted, got, spec: TensorSpec) -> bool:  # type: ignore[no-untyped-def]
+def _close(wanted: NDArray[np.generic], got: NDArray[np.generic], spec: TensorSpec) -> bool:
     """Within two steps of the dtype, or of float32 for float64 (what another LAPACK may differ by)."""
     step = 2.0 ** (2 - min(spec.dtype.digits, 24))
     a, b = wanted.astype(np.float64), got.astype(np.float64)
     return bool(np.allclose(a, b, rtol=step, atol=step * float(np.abs(a).max(initial=0.0)), equal_nan=False))
 
 
-def _line(difference: Difference, spec: TensorSpec) -> str:
-    return (
-        f"{difference.name}: {difference.count} of {spec.count} values differ, the first is number {difference.first}"
+def _missing(name: str, where: str) -> Problem:
+    return Problem(name, "missing", f"is in {where}, not in the file")
+
+
+def _values(difference: Difference, spec: TensorSpec) -> Problem:
+    index, rest = [], difference.first
+    for size in reversed(spec.shape):
+        index.append(rest % size)
+        rest //= size
+    place = f"[{', '.join(map(str, reversed(index)))}]"
+    return Problem(
+        difference.name,
+        "values",
+        f"{difference.count} of {spec.count} values differ, the first is number {difference.first}, at {place}",
     )

@@ -21,6 +21,8 @@ COMMANDS = {
     "sample": "initgen.cli.sample",
     "stats": "initgen.cli.stats",
     "verify": "initgen.cli.verify",
+    "diff": "initgen.cli.diff",
+    "spec": "initgen.cli.spec",
     "schemes": "initgen.cli.schemes",
     "completion": "initgen.cli.completion",
 }
@@ -29,8 +31,9 @@ _EXAMPLES = """\b
   initgen sample --scheme he_uniform --shape 100x64 -o w.npy
   initgen sample --scheme he_uniform --shape 100x64 | initgen stats - --scheme he_uniform
   initgen stats w.npy --scheme he_uniform
+  initgen sample model.toml -o model.safetensors
+  initgen sample --like checkpoint/ --preset llama -o tiny.safetensors
   initgen verify model.safetensors
-  initgen schemes he_uniform
 """
 
 

@@ -40,12 +40,19 @@ def _dtype_names() -> list[str]:
 
 
 def _format_names() -> list[str]:
-    return ["npy", "safetensors", "hdf5"]
+    return ["npy", "npz", "safetensors", "hdf5"]
+
+
+def _preset_names() -> list[str]:
+    from initgen.specs.model import presets
+
+    return presets()
 
 
 SCHEME = Names("name[:key=value,…]", _scheme_names)
 DTYPE = Names("dtype", _dtype_names)
 FORMAT = Names("format", _format_names)
+PRESET = Names("name", _preset_names)
 
 
 class ShapeType(click.ParamType):  # type: ignore[type-arg]
@@ -92,8 +99,7 @@ def kernel_options(command: F) -> F:
             click.option(
                 "--layout",
                 type=click.Choice(LAYOUTS),
-                default="keras",
-                show_default=True,
+                show_default="keras",
                 help="Order of the axes: keras (…, in, out) or torch (out, in, …).",
             ),
             click.option("--fan-in", type=WholeType(), help="In place of what the shape gives."),
@@ -107,8 +113,52 @@ def kernel_options(command: F) -> F:
     return command
 
 
+def kernel_of(given: dict[str, Any]) -> dict[str, Any]:
+    """What `kernel_options` took, for a description of one tensor."""
+    kernel = {key: given[key] for key in ("fan_in", "fan_out", "groups", "transposed", "depthwise")}
+    return {**kernel, "layout": given["layout"] or "keras"}
+
+
+def model_options(command: F) -> F:
+    """What a model is described by besides a spec file."""
+    for option in reversed(
+        (
+            click.option("--like", metavar="FILE", help="Names, shapes and dtypes of a checkpoint, from its header."),
+            click.option("--preset", type=PRESET, help="Rules that come with initgen: gpt2, llama, torch, …"),
+            click.option(
+                "--rule",
+                "rules",
+                multiple=True,
+                metavar="PATTERN=SCHEME",
+                help="Like '*.bias=zeros'; first match wins.",
+            ),
+            click.option(
+                "--set", "variables", multiple=True, metavar="NAME=VALUE", help="A variable, in place of the spec's."
+            ),
+            click.option("--only", multiple=True, metavar="PATTERN", help="Only tensors called so, like '*.weight'."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def variables_of(texts: tuple[str, ...]) -> dict[str, str]:
+    """``--set d_model=64`` as names and values.
+
+    Raises:
+        BadParameter: a text without ``=``.
+    """
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name or not value:
+            raise BadParameter(f"--set {quoted(text)} is not NAME=VALUE", "like d_model=64")
+        found[name] = value
+    return found
+
+
 format_option = click.option(
-    "--format", "form", type=FORMAT, help="npy, safetensors or hdf5; by default from the suffix."
+    "--format", "form", type=FORMAT, help="npy, npz, safetensors or hdf5; by default from the suffix."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer as one JSON document.")
 threads_option = click.option("--threads", type=click.IntRange(1, 1024), help="By default all cores; changes no byte.")

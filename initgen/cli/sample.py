@@ -7,119 +7,204 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from initgen.cli import options
+from initgen.core.errors import FormatError
 
 if TYPE_CHECKING:
+    from initgen.engine.files import Plan
     from initgen.specs.tensor import TensorSpec
+
+# Options that describe one tensor, and say nothing of a model whose spec says it for each.
+_OF_ONE = ("scheme", "shape", "name", "fan_in", "fan_out", "groups", "transposed", "depthwise")
+_OF_MODELS = ("like", "preset", "rules", "variables", "only")
 
 
 @click.command("sample", short_help="Make a weight file.")
-@click.option("--scheme", "-s", type=options.SCHEME, required=True, help="See initgen schemes.")
-@click.option("--shape", type=options.ShapeType(), required=True, help="Sizes as 100x64; scalar for none.")
-@click.option("--output", "-o", type=click.Path(), help="The file to make; - for standard output.")
-@click.option("--dtype", type=options.DTYPE, default="float32", show_default=True, help="Dtype to store.")
-@click.option("--seed", type=options.SeedType(), default=0, show_default=True, help="0 to 2^64 - 1, or random.")
-@click.option("--name", default="weight", show_default=True, help="The tensor's name in the file.")
+@click.argument("spec", required=False)
+@click.option("--scheme", "-s", type=options.SCHEME, help="See initgen schemes.")
+@click.option("--shape", type=options.ShapeType(), help="Sizes as 100x64; scalar for none.")
+@options.model_options
+@click.option("--output", "-o", type=click.Path(), help="The file or directory to make; - for standard output.")
+@click.option("--dtype", type=options.DTYPE, show_default="float32", help="Dtype to store.")
+@click.option("--seed", type=options.SeedType(), show_default="0", help="0 to 2^64 - 1, or random.")
+@click.option("--name", show_default="weight", help="The tensor's name in the file.")
 @options.kernel_options
 @options.format_option
+@click.option("--max-shard-size", metavar="SIZE", help="Of a shard in a directory, like 500MB.  [default: 5GB]")
 @click.option("--force", "-f", is_flag=True, help="Replace a file that holds something else.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 0 if the file is what this makes, 1 if not.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; show every tensor, its law and its size.")
+@click.option("--digest", is_flag=True, help="Print the SHA-256 of every tensor, and of every file for sha256sum -c.")
 @click.option("--fsync/--no-fsync", default=True, help="Flush the file to disk before it gets its name.")
 @options.threads_option
 @options.json_option
 @options.quiet_option
-def command(**given: Any) -> int:
-    """Draw a tensor by a scheme and write it.
+@click.pass_context
+def command(context: click.Context, /, **given: Any) -> int:
+    """Draw the tensors of a model by its SPEC, or one tensor by its scheme, and write them.
 
     \b
     initgen sample --scheme he_uniform --shape 100x64 -o w.npy
-    initgen sample --scheme kaiming_normal:nonlinearity=relu --shape 64x3x7x7 --layout torch -o c.safetensors
     initgen sample --scheme truncated_normal:stddev=0.02 --shape 4096 --dtype bfloat16 --seed 7 -o b.h5
+    initgen sample model.toml -o model.safetensors
+    initgen sample --like model.safetensors --preset llama --max-shard-size 2GB -o model/
 
-    The same command makes the same bytes, on any machine. The suffix of the output chooses the format. Without -o the
-    tensor goes to standard output as .npy, or, where that is a terminal, is shown and not written.
+    The same command makes the same bytes, on any machine. The suffix of the output chooses the format; a directory gets
+    shards of safetensors with their index, or with --format npy a file for each tensor. Without -o one tensor goes to
+    standard output as .npy, or, where that is a terminal, is shown and not written.
     """
-    from initgen.specs.tensor import tensor_spec
-
-    output, form, quiet = given["output"], given["form"], given["quiet"]
-    seed = given["seed"]
-    if seed == "random":
-        import secrets
-
-        seed = secrets.randbits(64)
-        if not quiet:
-            print(f"seed {seed}", file=sys.stderr)
-    kernel = {key: given[key] for key in ("layout", "fan_in", "fan_out", "groups", "transposed", "depthwise")}
-    spec = tensor_spec(given["scheme"], given["shape"], name=given["name"], dtype=given["dtype"], seed=seed, **kernel)
-    _warn_if_coarse(spec, quiet)
+    given["seed"] = _seed(given)
+    specs = _described(context, given)
+    _warn_if_coarse(specs, given["quiet"])
+    output = given["output"]
+    if given["dry_run"]:
+        return _dry_run(specs, given)
     if given["check"]:
-        return _check(spec, output, form, given["threads"], quiet)
+        return _check(specs, given)
     if output is not None and output != "-":
-        return _write(spec, given)
+        return _write(specs, given)
     if given["as_json"] and output == "-":
         raise click.UsageError("--json and -o - both want standard output")
+    if given["digest"]:
+        return _digest(specs, None, given)
     if given["as_json"] or (output is None and sys.stdout.isatty()):
-        return _preview(spec, as_json=given["as_json"], threads=given["threads"])
-    return _stream(spec, form, given["threads"])
+        return _show(specs, given)
+    return _stream(specs, given["form"], given["threads"])
 
 
-def _warn_if_coarse(spec: "TensorSpec", quiet: bool) -> None:
+def _seed(given: dict[str, Any]) -> int | None:
+    if given["seed"] != "random":
+        seed: int | None = given["seed"]
+        return seed
+    import secrets
+
+    seed = secrets.randbits(64)
+    if not given["quiet"]:
+        print(f"seed {seed}", file=sys.stderr)
+    return seed
+
+
+def _described(context: click.Context, given: dict[str, Any]) -> "list[TensorSpec]":
+    """The tensors: those of a model, or the one that the options describe."""
+    set_here = [
+        param for param in context.params if context.get_parameter_source(param) != click.core.ParameterSource.DEFAULT
+    ]
+    if given["spec"] is None and given["like"] is None:
+        from initgen.specs.tensor import tensor_spec
+
+        if given["scheme"] is None or given["shape"] is None:
+            missing = "--shape" if given["scheme"] else "--scheme" if given["shape"] is not None else ""
+            wanted = (
+                f"missing option {missing}"
+                if missing
+                else "nothing to sample: give a SPEC, --like FILE, or --scheme and --shape"
+            )
+            raise click.UsageError(wanted, context)
+        for param in _OF_MODELS:
+            if param in set_here:
+                raise click.UsageError(
+                    f"{_option(context, param)} goes with a SPEC or --like, not with --shape", context
+                )
+        spec = tensor_spec(
+            given["scheme"],
+            given["shape"],
+            name="weight" if given["name"] is None else given["name"],
+            dtype=given["dtype"] or "float32",
+            seed=given["seed"] or 0,
+            **options.kernel_of(given),
+        )
+        return [spec]
+    if given["spec"] is not None and given["like"] is not None:
+        raise click.UsageError("a SPEC and --like both say which tensors there are", context)
+    for param in _OF_ONE:
+        if param in set_here:
+            raise click.UsageError(
+                f"{_option(context, param)} describes one tensor; for a model say it in the SPEC or with --rule",
+                context,
+            )
+    from initgen.specs.describe import describe
+
+    return describe(
+        given["spec"],
+        **{key: given[key] for key in ("like", "preset", "rules", "seed", "dtype", "layout", "only")},
+        variables=options.variables_of(given["variables"]),
+    )
+
+
+def _option(context: click.Context, name: str) -> str:
+    return next(param.opts[0] for param in context.command.params if param.name == name)
+
+
+def _warn_if_coarse(specs: "list[TensorSpec]", quiet: bool) -> None:
     from initgen.laws import Constant, Law
     from initgen.streams.rounding import bounds
 
-    made = spec.made
-    if not isinstance(made, Law) or isinstance(made, Constant) or made.std >= spec.dtype.normal:
-        return
-    bounds(made, spec.dtype)  # one that would be all zeros is an error instead
-    if not quiet:
+    coarse = []
+    for spec in specs:
+        made = spec.made
+        if isinstance(made, Law) and not isinstance(made, Constant) and made.std < spec.dtype.normal:
+            bounds(made, spec.dtype)  # one that would be all zeros is an error instead
+            coarse.append((spec, made.std))
+    if coarse and not quiet:
+        spec, std = coarse[0]
+        of = f" of {spec.name}" if len(specs) > 1 else ""
+        more = f", and {len(coarse) - 1} more are as small" if len(coarse) > 1 else ""
         print(
-            f"warning: std {made.std:.3g} is below {spec.dtype.name}'s smallest normal value {spec.dtype.normal:.3g}:"
-            " values will be coarse",
+            f"warning: std {std:.3g}{of} is below {spec.dtype.name}'s smallest normal value {spec.dtype.normal:.3g}"
+            f"{more}: values will be coarse",
             file=sys.stderr,
         )
 
 
-def _write(spec: "TensorSpec", given: dict[str, Any]) -> int:
+def _plan(specs: "list[TensorSpec]", given: dict[str, Any]) -> "Plan":
+    from initgen.engine.files import parse_size, plan_files
+    from initgen.engine.output import target_of
+
+    output, size = given["output"], given["max_shard_size"]
+    if not (output.endswith(os.sep) or os.path.isdir(output) or size):
+        target_of(output)  # what cannot be an output at all may have no suffix, and that is not what is wrong with it
+    return plan_files(specs, output, given["form"], None if size is None else parse_size(size))
+
+
+def _write(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
     from initgen.cli import clean_up_when_ended
     from initgen.cli.progress import Progress
-    from initgen.engine.output import in_units, target_of
-    from initgen.engine.write import write
-    from initgen.formats import format_of
+    from initgen.engine.directory import write_plan
+    from initgen.engine.output import in_units
 
-    target_of(given["output"])  # a directory has no suffix, and that is not what is wrong with it
-    form = format_of(given["output"], given["form"])
+    plan = _plan(specs, given)
     clean_up_when_ended()
-    with Progress(spec.nbytes, quiet=given["quiet"]) as progress:
-        written = write(
-            [spec],
-            given["output"],
-            form,
-            force=given["force"],
-            fsync=given["fsync"],
-            threads=given["threads"],
-            progress=progress,
+    with Progress(sum(spec.nbytes for spec in specs), quiet=given["quiet"]) as progress:
+        written = write_plan(
+            plan, force=given["force"], fsync=given["fsync"], threads=given["threads"], progress=progress
         )
-    if given["as_json"]:
+    if given["digest"]:
+        _digest(specs, plan, given)
+    elif given["as_json"]:
         from initgen.report.json import dumps, of_written
 
-        print(dumps(of_written(written, spec)))
+        print(dumps(of_written(written, plan)))
     if not given["quiet"]:
-        said = "unchanged" if written.action == "unchanged" else "wrote"
-        print(f"{said} {written.path}: {spec}, {spec.made}, {in_units(written.nbytes)}", file=sys.stderr)
+        if len(specs) == 1:
+            said = f"{specs[0]}, {specs[0].made}"
+        else:
+            files = f" in {len(plan.files)} files" if len(plan.files) > 1 else ""
+            said = f"{len(specs)} tensors, {sum(spec.count for spec in specs):,} parameters{files}"
+        print(f"{written.action} {written.path}: {said}, {in_units(written.nbytes)}", file=sys.stderr)
     return 0
 
 
-def _check(spec: "TensorSpec", output: str | None, form: str | None, threads: int | None, quiet: bool) -> int:
-    from initgen.engine.output import target_of
-    from initgen.engine.write import matches
-    from initgen.formats import format_of
+def _check(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
+    from initgen.engine.directory import matches_plan
 
+    output = given["output"]
     if output is None or output == "-":
         raise click.UsageError("--check needs the file to check: -o FILE")
-    target_of(output)
+    plan = _plan(specs, given)
     if not os.path.exists(output):
-        return _answer(f"{output}: there is no such file", 1, quiet)
-    same = matches([spec], output, format_of(output, form), threads=threads)
-    return _answer(f"{output}: {'is' if same else 'is not'} what this description makes", 0 if same else 1, quiet)
+        return _answer(f"{output}: there is no such file", 1, given["quiet"])
+    same = matches_plan(plan, threads=given["threads"])
+    said = f"{output}: {'is' if same else 'is not'} what this description makes"
+    return _answer(said, 0 if same else 1, given["quiet"])
 
 
 def _answer(message: str, code: int, quiet: bool) -> int:
@@ -128,19 +213,70 @@ def _answer(message: str, code: int, quiet: bool) -> int:
     return code
 
 
-def _stream(spec: "TensorSpec", form: str | None, threads: int | None) -> int:
+def _dry_run(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
+    from initgen.engine.draw import Tensor
+
+    Tensor.all_of(specs)  # a law that its dtype cannot hold is an error before it is a line of a table
+    plan = _plan(specs, given) if given["output"] not in (None, "-") else None
+    if given["as_json"]:
+        from initgen.report.json import dumps, of_specs
+
+        print(dumps(of_specs(specs, plan)))
+        return 0
+    from initgen.report.console import console
+    from initgen.report.tables import show_specs
+
+    show_specs(console(), specs, plan)
+    return 0
+
+
+def _digest(specs: "list[TensorSpec]", plan: "Plan | None", given: dict[str, Any]) -> int:
+    from initgen.checks.digest import digests_of_files, digests_of_specs
+
+    tensors = digests_of_specs(specs, given["threads"])
+    files = digests_of_files(plan, given["threads"]) if plan else {}
+    if given["as_json"]:
+        from initgen.report.json import dumps, of_digests
+
+        print(dumps(of_digests(specs, tensors, files)))
+        return 0
+    from initgen.core.shapes import format_shape
+
+    # sha256sum -c passes over lines that begin with #.
+    for spec in specs:
+        print(f"# {tensors[spec.name]}  {spec.name} {format_shape(spec.shape)} {spec.dtype.name}")
+    for path, digest in files.items():
+        print(f"{digest}  {path}")
+    return 0
+
+
+def _stream(specs: "list[TensorSpec]", form: str | None, threads: int | None) -> int:
     from initgen.engine.write import stream
     from initgen.formats import FORMATS
 
     if sys.stdout.isatty():
         raise click.UsageError("binary data does not go to a terminal; pipe it, or write it to a file with -o FILE")
-    for data in stream(spec, FORMATS[form or "npy"], threads):
+    if form is None and len(specs) > 1:
+        raise FormatError(
+            f"there are {len(specs)} tensors, and a .npy stream holds one",
+            "-o FILE, or --format safetensors for the stream",
+        )
+    for data in stream(specs, FORMATS[form or "npy"], threads):
         sys.stdout.buffer.write(data)
     return 0
 
 
-def _preview(spec: "TensorSpec", *, as_json: bool, threads: int | None) -> int:
-    if as_json:
+def _show(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
+    if len(specs) > 1 or given["spec"] or given["like"]:
+        code = _dry_run(specs, given)
+        if not given["as_json"]:
+            print(
+                "nothing was written: -o FILE.safetensors, .h5 or .npz writes it, -o DIRECTORY/ in shards",
+                file=sys.stderr,
+            )
+        return code
+    (spec,) = specs
+    if given["as_json"]:
         from initgen.report.json import dumps, of_spec
 
         print(dumps(of_spec(spec)))
@@ -149,7 +285,7 @@ def _preview(spec: "TensorSpec", *, as_json: bool, threads: int | None) -> int:
     from initgen.report.console import console
     from initgen.report.text import show_preview
 
-    shown = preview(spec, threads)
+    shown = preview(spec, given["threads"])
     show_preview(console(), spec, shown.measured, shown.bars, shown.span, shown.first)
     print("nothing was written: -o FILE.npy, .safetensors or .h5 writes it, a pipe takes it as .npy", file=sys.stderr)
     return 0

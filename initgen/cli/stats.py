@@ -48,8 +48,7 @@ def command(files: tuple[str, ...], scheme: str | None, names: tuple[str, ...], 
     from initgen.checks.stats import expect_scheme, stats
     from initgen.specs.tensor import tensor_spec
 
-    kernel = {key: given[key] for key in ("layout", "fan_in", "fan_out", "groups", "transposed", "depthwise")}
-    expect = expect_scheme(partial(tensor_spec, scheme, **kernel)) if scheme else None
+    expect = expect_scheme(partial(tensor_spec, scheme, **options.kernel_of(given))) if scheme else None
     answers, code = options.each(
         files,
         lambda path: stats(

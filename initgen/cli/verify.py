@@ -9,6 +9,8 @@ from initgen.cli import options
 
 @click.command("verify", short_help="Draw a file anew from its own recipe, and compare.")
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path())
+@click.option("--spec", help="What should be in it, for files without a recipe.")
+@click.option("--set", "variables", multiple=True, metavar="NAME=VALUE", help="A variable, in place of the spec's.")
 @options.format_option
 @options.threads_option
 @options.json_option
@@ -17,12 +19,23 @@ def command(files: tuple[str, ...], **given: Any) -> int:
 
     \b
     initgen verify model.safetensors
+    initgen verify checkpoint/
+    initgen verify --spec model.toml model.npz
+
+    FILE may be a directory: a sharded checkpoint, or one of .npy files.
 
     Exit code 0: it is what its recipe makes. 1: it is not. 2: no answer, for example because it has no recipe.
     """
     from initgen.checks.verify import verify
 
-    answers, code = options.each(files, lambda path: verify(path, form=given["form"], threads=given["threads"]))
+    specs = None
+    if given["spec"] is not None:
+        from initgen.specs.describe import describe
+
+        specs = describe(given["spec"], variables=options.variables_of(given["variables"]))
+    answers, code = options.each(
+        files, lambda path: verify(path, specs=specs, form=given["form"], threads=given["threads"])
+    )
     if given["as_json"]:
         from initgen.report.json import dumps, of_verified
 
@@ -34,7 +47,6 @@ def command(files: tuple[str, ...], **given: Any) -> int:
             for name in answer.rounded:
                 print(f"{answer.path}: {name}: equal but for rounding, as another machine's linear algebra gives it")
             count = "its tensor is" if answer.tensors == 1 else f"all {answer.tensors} tensors are"
-            print(
-                f"{answer.path}: {f'{count} what the recipe makes' if answer.passed else 'is not what its recipe makes'}"
-            )
+            said = f"{count} what the {answer.by} makes" if answer.passed else f"is not what the {answer.by} makes"
+            print(f"{answer.path}: {said}")
     return code or (0 if all(answer.passed for answer in answers) else 1)

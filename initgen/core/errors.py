@@ -24,6 +24,10 @@ class BadParameter(InitgenError):
     """A value that breaks the rule of its parameter: shape, seed, fan, bound, scale."""
 
 
+class SpecError(InitgenError):
+    """A spec that cannot be read, or that contradicts itself; the message names file, line and path."""
+
+
 class FormatError(InitgenError):
     """A file that cannot hold what it is asked to hold, or does not hold what it declares."""
 

@@ -1,11 +1,13 @@
 """Draws the elements of a described tensor, as they are stored."""
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from initgen.core.dtypes import DTYPES
+from initgen.core.dtypes import DTYPES, DType
 from initgen.core.errors import BadParameter
 from initgen.engine.plan import CHUNK
 from initgen.laws import Law
@@ -28,16 +30,41 @@ def keep_freed_memory() -> None:
 class Tensor:
     """One tensor, ready to be drawn piece by piece, by several threads at once.
 
+    Args:
+        draw: of the law of its elements, if there is one already.
+
     Raises:
         BadParameter: its dtype cannot hold what it describes.
     """
 
-    def __init__(self, spec: TensorSpec) -> None:
+    def __init__(self, spec: TensorSpec, draw: Draw | None = None) -> None:
         self.spec = spec
         made = spec.made
-        self._draw = Draw(made, spec.dtype, spec.count) if isinstance(made, Law) else None
+        self._draw = draw or (Draw(made, spec.dtype, spec.count) if isinstance(made, Law) else None)
         if isinstance(made, Structure) and made.largest > spec.dtype.largest:
             raise BadParameter(f"{made} overflows {spec.dtype.name}, whose largest value is {spec.dtype.largest:g}")
+
+    @classmethod
+    def all_of(cls, specs: Sequence[TensorSpec]) -> "list[Tensor]":
+        """These tensors, each law made ready once for all that share it."""
+        counts: Counter[tuple[Law, DType]] = Counter()
+        for spec in specs:
+            if isinstance(spec.made, Law):
+                counts[spec.made, spec.dtype] += spec.count
+        draws: dict[tuple[Law, DType], Draw] = {}
+        tensors = []
+        for spec in specs:
+            try:
+                draw = None
+                if isinstance(spec.made, Law):
+                    key = (spec.made, spec.dtype)
+                    draw = draws[key] if key in draws else draws.setdefault(key, Draw(*key, counts[key]))
+                tensors.append(cls(spec, draw))
+            except BadParameter as error:
+                if len(specs) == 1:
+                    raise
+                raise BadParameter(f"{spec.name}: {error.message}", error.hint) from None
+        return tensors
 
     def __call__(self, start: int, count: int) -> NDArray[np.generic]:
         """Elements ``start`` to ``start + count``: little-endian, bfloat16 as its bits."""

@@ -55,6 +55,32 @@ def target_of(path: str) -> Target:
     return Target(path, real, stat.S_IMODE(mode))
 
 
+def directory_of(path: str) -> Target:
+    """The same for an output that is a directory, whose parent must be there.
+
+    Raises:
+        OutputError: a file, a parent that is missing, or one of the two closed to us.
+    """
+    place = path.rstrip(os.sep) or path
+    if os.path.isdir(place):
+        real = os.path.realpath(place)
+        if not os.access(real, os.W_OK | os.X_OK):
+            raise OutputError(f"{path}: is not writable")
+        return Target(path, real, stat.S_IMODE(os.stat(real).st_mode))
+    if os.path.exists(place):
+        raise OutputError(f"{path}: is not a directory")
+    return target_of(place)
+
+
+def flush(path: str) -> None:
+    """Have the disk take a file, or the names in a directory."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def check_space(target: Target, nbytes: int) -> None:
     """Refuse what the disk has no room for, before any of it is written."""
     disk = os.statvfs(os.path.dirname(target.real))
@@ -98,6 +124,22 @@ def appearing(target: Target, *, force: bool, fsync: bool) -> Iterator[str]:
                 os.unlink(temporary)
 
 
+def write_text(path: str, text: str, *, force: bool) -> None:
+    """Make a text file; one that is there with the same text stays.
+
+    Raises:
+        OutputError: the path cannot be written, or holds something else and not ``force``.
+    """
+    target = target_of(path)
+    if target.mode is not None and not force:
+        with open(target.real, "rb") as file:
+            if file.read() == text.encode():
+                return
+        raise OutputError(f"{path}: exists and holds something else", "--force replaces it")
+    with appearing(target, force=force, fsync=True) as temporary, open(temporary, "wb") as file:
+        file.write(text.encode())
+
+
 def _settle(temporary: str, target: Target, *, force: bool, fsync: bool) -> None:
     descriptor = os.open(temporary, os.O_RDWR)
     try:
@@ -109,11 +151,7 @@ def _settle(temporary: str, target: Target, *, force: bool, fsync: bool) -> None
     if force or not _linked(temporary, target):
         os.replace(temporary, target.real)
     if fsync:
-        descriptor = os.open(os.path.dirname(target.real), os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        flush(os.path.dirname(target.real))
 
 
 def _linked(temporary: str, target: Target) -> bool:

@@ -27,3 +27,17 @@ def chunks(specs: Sequence[TensorSpec]) -> Iterator[Chunk]:
         size = CHUNK * 32 // spec.dtype.word if isinstance(spec.made, Law) else max(spec.count, 1)
         for start in range(0, spec.count, size):
             yield Chunk(tensor, start, min(size, spec.count - start))
+
+
+def batches(specs: Sequence[TensorSpec]) -> Iterator[list[Chunk]]:
+    """The same chunks, small ones together: handing a task to a thread costs as much as drawing a small tensor."""
+    batch: list[Chunk] = []
+    room = CHUNK
+    for chunk in chunks(specs):
+        if batch and (chunk.count > room or len(batch) == 256):
+            yield batch
+            batch, room = [], CHUNK
+        batch.append(chunk)
+        room -= chunk.count
+    if batch:
+        yield batch

@@ -4,17 +4,18 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import IO, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from initgen.core.errors import FormatError, OutputError
+from initgen.engine.comparison import Comparison
 from initgen.engine.draw import Tensor, keep_freed_memory
 from initgen.engine.ordered import ordered
 from initgen.engine.output import appearing, check_space, target_of
-from initgen.engine.plan import Chunk, chunks
-from initgen.formats import Extent, Format, Header
+from initgen.engine.plan import Chunk, batches, chunks
+from initgen.formats import Extent, Format
 from initgen.specs.recipe import recipe_of
 from initgen.specs.tensor import TensorSpec
 
@@ -39,11 +40,6 @@ class Difference:
     first: int
 
 
-def headers_of(specs: Sequence[TensorSpec]) -> list[Header]:
-    """What a format needs to know of these tensors."""
-    return [Header(spec.name, spec.shape, spec.dtype) for spec in specs]
-
-
 def write(
     specs: Sequence[TensorSpec],
     path: str,
@@ -64,26 +60,37 @@ def write(
         BadParameter: a dtype cannot hold its law.
         OutputError: the path cannot be written, or holds something else.
     """
-    headers = headers_of(specs)
-    form.check(headers)
+    form.check([spec.header for spec in specs])
     target = target_of(path)
-    tensors = [Tensor(spec) for spec in specs]
+    tensors = Tensor.all_of(specs)
     if target.mode is not None and not force:
         if matches(specs, path, form, threads=threads):
             return Written(path, "unchanged", os.stat(path).st_size)
         raise OutputError(f"{path}: exists and holds something else", "--force replaces it")
-    recipe = recipe_of(specs)
     check_space(target, sum(spec.nbytes for spec in specs))
     with appearing(target, force=force, fsync=fsync) as temporary:
-        extents = form.layout(temporary, headers, recipe)
-        descriptor = os.open(temporary, os.O_RDWR)
-        try:
-            size = max([os.fstat(descriptor).st_size, *(extent.offset + extent.nbytes for extent in extents)])
-            _allocate(descriptor, size)
-            _fill(descriptor, tensors, extents, threads, progress)
-        finally:
-            os.close(descriptor)
+        size = fill(temporary, tensors, form, threads, progress)
     return Written(path, "wrote", size)
+
+
+def fill(path: str, tensors: Sequence[Tensor], form: Format, threads: int | None, progress: Progress) -> int:
+    """Make the file at ``path``, which nobody reads yet, and say how many bytes it has."""
+    keep_freed_memory()
+    specs = [tensor.spec for tensor in tensors]
+    headers, recipe = [spec.header for spec in specs], recipe_of(specs)
+    if form.sequential:
+        with open(path, "wb") as file:
+            form.pack(file, headers, recipe, _pieces(tensors, threads, progress))
+        return os.stat(path).st_size
+    extents = form.layout(path, headers, recipe)
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        size = max([os.fstat(descriptor).st_size, *(extent.offset + extent.nbytes for extent in extents)])
+        _allocate(descriptor, size)
+        _fill(descriptor, tensors, extents, threads, progress)
+    finally:
+        os.close(descriptor)
+    return size
 
 
 def _allocate(descriptor: int, size: int) -> None:
@@ -101,37 +108,60 @@ def _allocate(descriptor: int, size: int) -> None:
 def _fill(
     descriptor: int, tensors: Sequence[Tensor], extents: Sequence[Extent], threads: int | None, progress: Progress
 ) -> None:
-    keep_freed_memory()
+    def put(batch: list[Chunk]) -> int:
+        total = 0
+        for chunk in batch:
+            tensor, extent = tensors[chunk.tensor], extents[chunk.tensor]
+            data = tensor(chunk.start, chunk.count).view(np.uint8).data
+            at = extent.offset + chunk.start * tensor.spec.dtype.itemsize
+            done = 0
+            while done < len(data):
+                done += os.pwrite(descriptor, data[done:], at + done)
+            total += done
+        return total
 
-    def fill(chunk: Chunk) -> int:
-        tensor, extent = tensors[chunk.tensor], extents[chunk.tensor]
-        data = tensor(chunk.start, chunk.count).view(np.uint8).data
-        at = extent.offset + chunk.start * tensor.spec.dtype.itemsize
-        done = 0
-        while done < len(data):
-            done += os.pwrite(descriptor, data[done:], at + done)
-        return done
-
-    for nbytes in ordered(fill, chunks([tensor.spec for tensor in tensors]), threads):
+    for nbytes in ordered(put, batches([tensor.spec for tensor in tensors]), threads):
         progress(nbytes)
 
 
-def stream(spec: TensorSpec, form: Format, threads: int | None = None) -> Iterator[bytes | memoryview]:
-    """A file of one tensor, piece by piece in order, for an output that cannot be filled in place.
+def _pieces(
+    tensors: Sequence[Tensor], threads: int | None, progress: Progress = lambda nbytes: None
+) -> Iterator[Iterator[memoryview]]:
+    """The data of each tensor in order, in pieces; each has to be taken to its end before the next."""
+
+    def draw(chunk: Chunk) -> tuple[int, memoryview]:
+        return chunk.count, tensors[chunk.tensor](chunk.start, chunk.count).view(np.uint8).data
+
+    drawn = ordered(draw, chunks([tensor.spec for tensor in tensors]), threads)
+
+    def of(count: int) -> Iterator[memoryview]:
+        while count:
+            size, data = next(drawn)
+            count -= size
+            progress(len(data))
+            yield data
+
+    for tensor in tensors:
+        yield of(tensor.spec.count)
+
+
+def stream(specs: Sequence[TensorSpec], form: Format, threads: int | None = None) -> Iterator[bytes | memoryview]:
+    """A file piece by piece in order, for an output that cannot be filled in place.
 
     Raises:
         FormatError: the format is not one header followed by the data.
     """
-    headers = headers_of([spec])
+    specs = form.in_order(specs)
+    headers = [spec.header for spec in specs]
     form.check(headers)
-    tensor = Tensor(spec)
-    prefix = form.prefix(headers, recipe_of([spec]))
+    tensors = Tensor.all_of(specs)
+    prefix = form.prefix(headers, recipe_of(specs))
     if prefix is None:
         raise FormatError(f"{form.name} cannot be streamed", "write it to a file: -o FILE")
     yield prefix
     keep_freed_memory()
-    for data in ordered(lambda chunk: tensor(chunk.start, chunk.count), chunks([spec]), threads):
-        yield data.view(np.uint8).data
+    for data in _pieces(tensors, threads):
+        yield from data
 
 
 def array(spec: TensorSpec, threads: int | None = None) -> NDArray[np.generic]:
@@ -153,12 +183,17 @@ def array(spec: TensorSpec, threads: int | None = None) -> NDArray[np.generic]:
 
 def matches(specs: Sequence[TensorSpec], path: str, form: Format, threads: int | None = None) -> bool:
     """Whether a file is what writing these tensors there would make: byte for byte, or in HDF5 by its contents."""
-    headers, recipe = headers_of(specs), recipe_of(specs)
+    headers, recipe = [spec.header for spec in specs], recipe_of(specs)
     form.check(headers)
     try:
         contents = form.read(path)
     except FormatError:
         return False
+    if form.sequential:
+        with open(path, "rb") as file:
+            comparison = Comparison(file)
+            form.pack(cast(IO[bytes], comparison), headers, recipe, _pieces(Tensor.all_of(specs), threads))
+            return comparison.equal
     prefix = form.prefix(headers, recipe)
     if prefix is not None:
         size = os.stat(path).st_size
@@ -172,7 +207,7 @@ def matches(specs: Sequence[TensorSpec], path: str, form: Format, threads: int |
         if stored is None or stored.dtype != spec.dtype or stored.shape != spec.shape or stored.extent is None:
             return False
         extents.append(stored.extent)
-    if len(contents.tensors) != len(specs) or (form.many and contents.recipe != recipe):
+    if len(contents.tensors) != len(specs) or (form.carries_recipe and contents.recipe != recipe):
         return False
     return next(differences(specs, path, extents, threads), None) is None
 
@@ -181,24 +216,26 @@ def differences(
     specs: Sequence[TensorSpec], path: str, extents: Sequence[Extent], threads: int | None = None
 ) -> Iterator[Difference]:
     """The tensors of a file that differ from their descriptions, drawn anew and compared byte for byte."""
-    tensors = [Tensor(spec) for spec in specs]
+    tensors = Tensor.all_of(specs)
     keep_freed_memory()
     with open(path, "rb") as file:
         descriptor = file.fileno()
 
-        def compare(chunk: Chunk) -> tuple[Chunk, int, int]:
-            tensor, extent = tensors[chunk.tensor], extents[chunk.tensor]
-            size = tensor.spec.dtype.itemsize
-            wanted = tensor(chunk.start, chunk.count).view(np.uint8)
-            got = read_at(descriptor, extent.offset + chunk.start * size, chunk.count * size, path)
-            if got == wanted.data:
-                return chunk, 0, 0
-            wrong = np.flatnonzero((np.frombuffer(got, np.uint8) != wanted).reshape(-1, size).any(axis=1))
-            return chunk, wrong.size, chunk.start + int(wrong[0])
+        def compare(batch: list[Chunk]) -> list[tuple[Chunk, int, int]]:
+            found = []
+            for chunk in batch:
+                tensor, extent = tensors[chunk.tensor], extents[chunk.tensor]
+                size = tensor.spec.dtype.itemsize
+                wanted = tensor(chunk.start, chunk.count).view(np.uint8)
+                got = read_at(descriptor, extent.offset + chunk.start * size, chunk.count * size, path)
+                if got != wanted.data:
+                    wrong = np.flatnonzero((np.frombuffer(got, np.uint8) != wanted).reshape(-1, size).any(axis=1))
+                    found.append((chunk, wrong.size, chunk.start + int(wrong[0])))
+            return found
 
         counts: dict[int, Difference] = {}
-        for chunk, count, first in ordered(compare, chunks(specs), threads):
-            if count:
+        for found in ordered(compare, batches(specs), threads):
+            for chunk, count, first in found:
                 known = counts.get(chunk.tensor)
                 name = specs[chunk.tensor].name
                 counts[chunk.tensor] = (

@@ -5,9 +5,10 @@ from initgen.core.registry import Registry
 from initgen.formats.format import Contents, Extent, Format, Header, Stored
 from initgen.formats.hdf5 import Hdf5
 from initgen.formats.npy import Npy
+from initgen.formats.npz import Npz
 from initgen.formats.safetensors import Safetensors
 
-FORMATS: Registry[Format] = Registry("format", (Npy(), Safetensors(), Hdf5()))
+FORMATS: Registry[Format] = Registry("format", (Npy(), Npz(), Safetensors(), Hdf5()))
 
 __all__ = ["FORMATS", "Contents", "Extent", "Format", "Header", "Stored", "format_of"]
 

@@ -2,9 +2,9 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import IO, TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 from initgen.core.dtypes import DTYPES, DType
 from initgen.core.errors import FormatError
@@ -63,6 +63,19 @@ class Contents:
     warnings: tuple[str, ...] = ()
 
 
+class Named(Protocol):
+    """What is stored under a name: a header, or a description of a tensor."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def dtype(self) -> DType: ...
+
+
+T = TypeVar("T", bound=Named)
+
+
 class Format(ABC):
     """One file format.
 
@@ -70,6 +83,8 @@ class Format(ABC):
         suffixes: with the dot, lower case.
         dtypes: names of those it can hold.
         many: whether it holds more than one tensor.
+        sequential: whether it is written from start to end, by `pack`, and not filled in place after `layout`.
+        carries_recipe: whether it has a place for the recipe.
     """
 
     name: ClassVar[str]
@@ -77,6 +92,8 @@ class Format(ABC):
     suffixes: ClassVar[tuple[str, ...]]
     dtypes: ClassVar[tuple[str, ...]] = tuple(DTYPES.entries)
     many: ClassVar[bool] = True
+    sequential: ClassVar[bool] = False
+    carries_recipe: ClassVar[bool] = True
     max_rank: ClassVar[int] = 64
 
     def check(self, headers: Sequence[Header]) -> None:
@@ -112,9 +129,19 @@ class Format(ABC):
         The file may still end before its data does: the caller gives it its size.
         """
 
+    def pack(
+        self, file: IO[bytes], headers: Sequence[Header], recipe: str, data: Iterable[Iterable[bytes | memoryview]]
+    ) -> None:
+        """Write a whole file that can be sought, from the data of each tensor in order, in pieces; if sequential."""
+        raise NotImplementedError(f"{self.name} is filled in place")
+
     @abstractmethod
     def prefix(self, headers: Sequence[Header], recipe: str) -> bytes | None:
         """All bytes before the data, where they are fully determined and the data follows without a gap."""
+
+    def in_order(self, tensors: Sequence[T]) -> list[T]:
+        """Tensors, or headers, in the order of their data in a file."""
+        return list(tensors)
 
     @abstractmethod
     def read(self, path: str) -> Contents:

@@ -28,6 +28,7 @@ class Npy(Format):
     suffixes = (".npy",)
     dtypes = tuple(_DESCR)
     many = False
+    carries_recipe = False
 
     def prefix(self, headers: Sequence[Header], recipe: str) -> bytes:
         (header,) = headers
@@ -47,13 +48,10 @@ class Npy(Format):
 
     def read(self, path: str) -> Contents:
         with open(path, "rb") as file:
-            shape, fortran, dtype = read_header(file, path)
-            start, size = file.tell(), os.fstat(file.fileno()).st_size
-        end = start + math.prod(shape) * dtype.itemsize
-        check_fits(path, "the array", shape, end, size)
-        plain = not fortran and dtype.byteorder in "<=|"
-        known = DTYPES.entries.get(dtype.newbyteorder("=").name)
-        stored = Stored("array", shape, known, dtype.name, Extent(start, end - start) if plain else None)
+            stored, start = of_header(file, path)
+            size = os.fstat(file.fileno()).st_size
+        end = start + math.prod(stored.shape) * width(stored)
+        check_fits(path, "the array", stored.shape, end, size)
         extra = (f"{size - end} bytes follow the array",) if size > end else ()
         return Contents((stored,), warnings=extra)
 
@@ -62,6 +60,27 @@ class Npy(Format):
 
         array: NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
         return array
+
+
+def of_header(file: BinaryIO, path: str) -> tuple[Stored, int]:
+    """The array that a .npy file or stream begins, and where in it the data starts.
+
+    Raises:
+        FormatError: not a .npy file, or one of Python objects or records.
+    """
+    shape, fortran, dtype = read_header(file, path)
+    start = file.tell()
+    known = DTYPES.entries.get(dtype.newbyteorder("=").name)
+    plain = not fortran and dtype.byteorder in "<=|"
+    extent = Extent(start, math.prod(shape) * dtype.itemsize) if plain else None
+    return Stored("array", shape, known, dtype.name, extent), start
+
+
+def width(stored: Stored) -> int:
+    """Bytes of one of its values."""
+    import numpy as np
+
+    return stored.dtype.itemsize if stored.dtype else np.dtype(stored.kind).itemsize
 
 
 def read_header(file: BinaryIO, path: str) -> "tuple[Shape, bool, np.dtype[np.generic]]":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from initgen.core.dtypes import DTYPES
 from initgen.core.errors import FormatError
-from initgen.formats.format import Contents, Extent, Format, Header, Stored
+from initgen.formats.format import Contents, Extent, Format, Header, Stored, T
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,10 +32,14 @@ class Safetensors(Format):
         if name == "__metadata__":
             raise FormatError("name = '__metadata__' is taken by the safetensors header")
 
+    def in_order(self, tensors: Sequence[T]) -> list[T]:
+        # By width, widest first, then by name: the library's order, which keeps every tensor aligned.
+        return sorted(tensors, key=lambda tensor: (-tensor.dtype.itemsize, tensor.name))
+
     def prefix(self, headers: Sequence[Header], recipe: str) -> bytes:
         entries: dict[str, Any] = {"__metadata__": {"format": "pt", "initgen": recipe}}
         offset = 0
-        for header in _in_order(headers):
+        for header in self.in_order(headers):
             end = offset + header.nbytes
             entries[header.name] = {
                 "dtype": header.dtype.tag,
@@ -54,7 +58,7 @@ class Safetensors(Format):
         with open(path, "wb") as file:
             file.write(prefix)
         extents, offset = {}, len(prefix)
-        for header in _in_order(headers):
+        for header in self.in_order(headers):
             extents[header.name] = Extent(offset, header.nbytes)
             offset += header.nbytes
         return [extents[header.name] for header in headers]
@@ -82,11 +86,6 @@ class Safetensors(Format):
 
     def load(self, path: str, stored: Stored) -> "NDArray[np.generic]":
         raise NotImplementedError("every tensor of a safetensors file has an extent")
-
-
-def _in_order(headers: Sequence[Header]) -> list[Header]:
-    """By width, widest first, then by name: the library's order, which keeps every tensor aligned."""
-    return sorted(headers, key=lambda header: (-header.dtype.itemsize, header.name))
 
 
 def _unique(pairs: list[tuple[str, Any]], path: str) -> dict[str, Any]:

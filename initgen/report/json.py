@@ -2,13 +2,16 @@
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from typing import Any
 
+from initgen.checks.diff import Diff
 from initgen.checks.stats import FileStats
 from initgen.checks.tensor import TensorStats
 from initgen.checks.verify import Verified
 from initgen.core.params import Param
+from initgen.engine.files import Plan
 from initgen.engine.write import Written
 from initgen.laws import Law
 from initgen.schemes import Scheme
@@ -41,6 +44,8 @@ def of_spec(spec: TensorSpec) -> dict[str, Any]:
         "scheme": spec.scheme.name,
         "params": dict(spec.params),
         "seed": spec.seed,
+        "keyed": spec.keyed,
+        "tied": spec.tied or None,
         "layout": spec.kernel.layout,
         "fan_in": spec.fans.fan_in if spec.fans else None,
         "fan_out": spec.fans.fan_out if spec.fans else None,
@@ -52,9 +57,45 @@ def of_spec(spec: TensorSpec) -> dict[str, Any]:
     return described
 
 
-def of_written(written: Written, spec: TensorSpec) -> dict[str, Any]:
+def of_specs(specs: Sequence[TensorSpec], plan: Plan | None = None) -> dict[str, Any]:
+    """The tensors of a model, and the files that they would be in."""
+    described: dict[str, Any] = {
+        "tensors": [of_spec(spec) for spec in specs],
+        "count": len(specs),
+        "parameters": sum(spec.count for spec in specs),
+        "nbytes": sum(spec.nbytes for spec in specs),
+    }
+    if plan is not None:
+        described["files"] = [
+            {"path": _path(plan, file.name), "tensors": len(file.specs), "nbytes": file.nbytes} for file in plan.files
+        ]
+    return described
+
+
+def _path(plan: Plan, name: str) -> str:
+    return os.path.join(plan.path, name) if name else plan.path
+
+
+def of_written(written: Written, plan: Plan) -> dict[str, Any]:
     """What became of an output."""
-    return {"path": written.path, "action": written.action, "file_bytes": written.nbytes, "tensors": [of_spec(spec)]}
+    return {
+        "path": written.path,
+        "action": written.action,
+        "file_bytes": written.nbytes,
+        "files": [_path(plan, name) for name in plan.names],
+        "tensors": [of_spec(spec) for spec in plan.specs],
+    }
+
+
+def of_digests(specs: Sequence[TensorSpec], tensors: dict[str, str], files: dict[str, str]) -> dict[str, Any]:
+    """Digests of tensors and files."""
+    return {
+        "tensors": [
+            {"name": spec.name, "shape": spec.shape, "dtype": spec.dtype.name, "sha256": tensors[spec.name]}
+            for spec in specs
+        ],
+        "files": [{"path": path, "sha256": digest} for path, digest in files.items()],
+    }
 
 
 def _passed(files: Sequence[FileStats | Verified], complete: bool) -> bool | None:
@@ -118,10 +159,36 @@ def of_verified(files: list[Verified], *, complete: bool) -> dict[str, Any]:
                 "path": file.path,
                 "passed": file.passed,
                 "tensors": file.tensors,
-                "problems": file.problems,
+                "by": file.by,
+                "problems": [
+                    {"tensor": problem.tensor, "kind": problem.kind, "message": problem.message}
+                    for problem in file.problems
+                ],
                 "rounded": file.rounded,
             }
             for file in files
+        ],
+    }
+
+
+def of_diff(answer: Diff) -> dict[str, Any]:
+    """The answer of `diff`."""
+    return {
+        "equal": answer.equal,
+        "a": answer.a,
+        "b": answer.b,
+        "tensors": [
+            {
+                "name": tensor.name,
+                "kind": tensor.kind,
+                "a": {"shape": tensor.a[0], "dtype": tensor.a[1]} if tensor.a else None,
+                "b": {"shape": tensor.b[0], "dtype": tensor.b[1]} if tensor.b else None,
+                "count": tensor.count,
+                "first": tensor.first if tensor.count else None,
+                "max_abs": tensor.max_abs,
+                "max_ulp": tensor.max_ulp,
+            }
+            for tensor in answer.tensors
         ],
     }
 

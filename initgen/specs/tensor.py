@@ -8,6 +8,7 @@ from initgen.core.dtypes import DTYPES, DType
 from initgen.core.errors import BadParameter
 from initgen.core.params import Value, Values, bind, split
 from initgen.core.shapes import Fans, Kernel, Shape, check_shape, format_shape
+from initgen.formats.format import Header
 from initgen.laws import Constant, Law
 from initgen.schemes import SCHEMES, Scheme
 from initgen.schemes.structure import Structure
@@ -51,6 +52,11 @@ class TensorSpec:
     def nbytes(self) -> int:
         """Bytes of data."""
         return self.count * self.dtype.itemsize
+
+    @property
+    def header(self) -> Header:
+        """What a format needs to know of it."""
+        return Header(self.name, self.shape, self.dtype)
 
     @property
     def stream_name(self) -> str:

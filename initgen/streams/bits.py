@@ -5,6 +5,7 @@ nothing of ``SeedSequence`` or ``Generator``, which numpy may improve, takes par
 """
 
 import hashlib
+import threading
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,20 @@ def key(seed: int, name: str) -> tuple[int, int]:
     return int.from_bytes(digest[:16], "little"), int.from_bytes(digest[16:], "little") | 1
 
 
+class _Generator(threading.local):
+    """One generator for each thread: making one costs more than drawing a small tensor."""
+
+    def __init__(self) -> None:
+        self.bits = PCG64DXSM(0)
+
+
+_generator = _Generator()
+
+
 class Words:
-    """Random access to one tensor's words. Not for several threads at once: each makes its own."""
+    """Random access to one tensor's words."""
 
     def __init__(self, seed: int, name: str) -> None:
-        self._generator = PCG64DXSM(0)
         state, increment = key(seed, name)
         self._start: Any = {
             "bit_generator": "PCG64DXSM",
@@ -40,9 +50,10 @@ class Words:
 
     def words64(self, start: int, count: int) -> NDArray[np.int64]:
         """64-bit words ``start`` to ``start + count``, read as signed integers."""
-        self._generator.state = self._start
-        self._generator.advance(start)
-        return self._generator.random_raw(count).view(np.int64)
+        bits = _generator.bits
+        bits.state = self._start
+        bits.advance(start)
+        return bits.random_raw(count).view(np.int64)
 
     def words32(self, start: int, count: int) -> NDArray[np.uint32]:
         """32-bit words: the low half of each 64-bit word, then its high half."""

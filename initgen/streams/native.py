@@ -42,7 +42,7 @@ class Draw:
     """Draws of one law in one dtype. Holds tables only: one object may serve several threads.
 
     Args:
-        count: how many elements the tensor has; it chooses a way of computing, never a value.
+        count: about how many elements will be drawn; it chooses a way of computing, never a value.
 
     Raises:
         BadParameter: the dtype cannot hold the law (``rounding.bounds``).
@@ -52,9 +52,9 @@ class Draw:
         self.law, self.dtype = law, dtype
         self._low, self._high = rounding.bounds(law, dtype)
         self._clip = math.isfinite(self._low) or math.isfinite(self._high)
-        self._lines = None
-        if dtype.word == 32 and count > _FEW and not isinstance(law, Uniform | Constant):
-            self._lines = _scaled(_all_lines(law.standard()[0]), law)
+        self._all = dtype.word == 32 and count > _FEW and not isinstance(law, Uniform | Constant)
+        if self._all:
+            _lines_of(law)  # now, and not in several threads at once
 
     def __call__(self, words: Words, start: int, count: int) -> NDArray[np.generic]:
         """Elements ``start`` to ``start + count``, little-endian as stored (bfloat16 as its bits)."""
@@ -90,11 +90,11 @@ class Draw:
         line = part.astype(np.int64)
         np.bitwise_and(words, np.uint32(0xFFFF), out=part)
         values = part.view(np.int32).astype(np.float32)
-        if self._lines is None:
+        if not self._all:
             used, line = np.unique(line, return_inverse=True)
             offset, slope = _scaled(_lines(self.law.standard()[0], used), self.law)
         else:
-            offset, slope = self._lines
+            offset, slope = _lines_of(self.law)
         # mode="wrap" spares take its range check, which costs as much as the take.
         term = np.take(slope, line, mode="wrap")
         np.multiply(values, term, out=values)
@@ -148,6 +148,12 @@ def _lines(law: Law, segments: NDArray[np.int64]) -> tuple[Floats, Floats]:
 @lru_cache(maxsize=4)
 def _all_lines(law: Law) -> tuple[Floats, Floats]:
     return _lines(law, np.arange(1 << 16))
+
+
+# A model has few laws that differ; the tables of one are 512 kB.
+@lru_cache(maxsize=32)
+def _lines_of(law: Law) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    return _scaled(_all_lines(law.standard()[0]), law)
 
 
 def _scaled(lines: tuple[Floats, Floats], law: Law) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

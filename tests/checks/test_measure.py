@@ -8,7 +8,8 @@ import pytest
 
 from initgen.checks import source as source_module
 from initgen.checks.measure import measure
-from initgen.checks.source import open_contents, sources_of
+from initgen.checks.source import sources_of
+from initgen.formats.parts import open_parts
 
 RNG = np.random.Generator(np.random.PCG64(20260101))
 NORMAL = RNG.standard_normal(300_001)
@@ -41,8 +42,8 @@ def measured(array, tmp_path, **options):
     path = str(tmp_path / "a.npy")
     if array.dtype.isbuiltin == 1 or not array.dtype.isnative:
         np.save(path, array)
-        form, contents = open_contents(path)
-        (found,) = sources_of(path, form, contents)
+        (part,) = open_parts(path)
+        (found,) = sources_of(part)
         return measure(found, **options)
     block = source_module.BLOCK
     parts = [array[start : start + block] for start in range(0, array.size, block)]

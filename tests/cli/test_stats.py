@@ -85,8 +85,9 @@ def test_json_has_no_bare_nan_for_any_tensor(value, run, tmp_path):
 
 
 @pytest.mark.usefixtures("files")
-@pytest.mark.parametrize("bad", ["broken.npy", "none.npy", ".", "/dev/null", "w.bin"])
-def test_a_file_without_an_answer_is_exit_2_and_does_not_stop_the_others(bad, run):
+@pytest.mark.parametrize("bad", ["broken.npy", "none.npy", "empty", "/dev/null", "w.bin"])
+def test_a_file_without_an_answer_is_exit_2_and_does_not_stop_the_others(bad, run, tmp_path):
+    (tmp_path / "empty").mkdir()
     made = run("stats", bad, "right.npy", *HE)
     assert made.code == 2
     (line,) = (line for line in made.err.splitlines() if not line.startswith("hint: "))

@@ -23,7 +23,7 @@ def test_a_file_of_our_own_is_verified_and_a_changed_one_is_not(suffix, run, tmp
     made = run("verify", path.name)
     assert made.code == 1
     assert made.text.splitlines()[0].startswith(f"w{suffix}: weight: 1 of 1200 values differ")
-    assert made.text.splitlines()[-1] == f"w{suffix}: is not what its recipe makes"
+    assert made.text.splitlines()[-1] == f"w{suffix}: is not what the recipe makes"
     found = json.loads(run("verify", path.name, "--json").out)
     assert (found["passed"], len(found["files"][0]["problems"])) == (False, 1)
 
@@ -41,4 +41,5 @@ def test_json_of_a_verified_file_says_yes(run):
     run(*MAKE, "-o", "w.h5")
     found = json.loads(run("verify", "w.h5", "--json").out)
     assert found["passed"] is True
-    assert found["files"][0] == {"path": "w.h5", "passed": True, "tensors": 1, "problems": [], "rounded": []}
+    expected = {"path": "w.h5", "passed": True, "tensors": 1, "by": "recipe", "problems": [], "rounded": []}
+    assert found["files"][0] == expected

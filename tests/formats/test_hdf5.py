@@ -8,11 +8,12 @@ import h5py
 import numpy as np
 import pytest
 
-from initgen.checks.source import open_contents, sources_of
+from initgen.checks.source import sources_of
 from initgen.checks.stats import stats
 from initgen.core.errors import FormatError, InitgenError
 from initgen.engine.write import array, write
 from initgen.formats import FORMATS
+from initgen.formats.parts import open_parts
 from initgen.specs.recipe import recipe_of
 from initgen.specs.tensor import tensor_spec
 
@@ -71,8 +72,8 @@ def test_datasets_of_any_storage_are_read_right(options, libver, tmp_path):
     with h5py.File(path, "w", libver=libver) as file:
         file.create_dataset("g/w", data=DATA, **options)
         wanted = file["g/w"][()]
-    form, contents = open_contents(path)
-    (source,) = sources_of(path, form, contents)
+    (part,) = open_parts(path)
+    (source,) = sources_of(part)
     assert source.stored.name == "g/w"
     np.testing.assert_array_equal(source.whole(), wanted)
 
@@ -84,8 +85,8 @@ def test_compact_storage_is_read_right(tmp_path):
         create.set_layout(h5py.h5d.COMPACT)
         space = h5py.h5s.create_simple(DATA.shape)
         h5py.Dataset(h5py.h5d.create(file.id, b"w", h5py.h5t.IEEE_F32LE, space, create))[...] = DATA
-    form, contents = open_contents(path)
-    (source,) = sources_of(path, form, contents)
+    (part,) = open_parts(path)
+    (source,) = sources_of(part)
     np.testing.assert_array_equal(source.whole(), DATA)
 
 
@@ -165,7 +166,7 @@ def test_a_hostile_file_is_refused_by_name(make, tmp_path):
     with h5py.File(path, "w") as file:
         make(file, secret)
     with pytest.raises(FormatError) as error:
-        open_contents(path)
+        open_parts(path)
     assert error.value.message.startswith(path)
     assert "\n" not in error.value.message
 
@@ -180,7 +181,7 @@ def test_groups_that_share_groups_do_not_take_for_ever(tmp_path):
             group = below
         group["w"] = DATA
     with pytest.raises(FormatError):
-        open_contents(path)
+        open_parts(path)
 
 
 def whole():
@@ -197,7 +198,7 @@ def test_what_is_not_hdf5_is_an_error_that_names_it(content, tmp_path):
     path = tmp_path / "bad.h5"
     path.write_bytes(content)
     with pytest.raises(FormatError) as error:
-        open_contents(str(path))
+        open_parts(str(path))
     assert error.value.message.startswith(str(path))
 
 
@@ -206,7 +207,7 @@ def test_every_truncation_is_found(tmp_path):
     for size in range(0, len(content), 97):
         path.write_bytes(content[:size])
         with pytest.raises(FormatError):
-            open_contents(str(path))
+            open_parts(str(path))
 
 
 def test_a_chunk_that_does_not_unpack_is_an_error_that_names_the_file(tmp_path):

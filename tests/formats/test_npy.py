@@ -6,10 +6,11 @@ import struct
 import numpy as np
 import pytest
 
-from initgen.checks.source import open_contents, sources_of, stream_source
+from initgen.checks.source import sources_of, stream_source
 from initgen.core.dtypes import DTYPES
 from initgen.core.errors import FormatError, InitgenError
 from initgen.formats import FORMATS, Header
+from initgen.formats.parts import open_parts
 
 NPY = FORMATS["npy"]
 
@@ -94,7 +95,7 @@ def test_a_broken_file_is_an_error_that_names_it(content, tmp_path):
     path = tmp_path / "bad.npy"
     path.write_bytes(content)
     with pytest.raises(FormatError) as error:
-        open_contents(str(path))
+        open_parts(str(path))
     assert error.value.message.startswith(str(path))
     assert "pickle" not in error.value.message
     assert "\n" not in error.value.message
@@ -111,13 +112,13 @@ def test_every_truncation_is_found(tmp_path):
     for size in range(0, len(GOOD), 7):
         path.write_bytes(GOOD[:size])
         with pytest.raises(FormatError):
-            open_contents(str(path))
+            open_parts(str(path))
 
 
 def test_what_follows_the_array_is_said(tmp_path):
     path = tmp_path / "long.npy"
     path.write_bytes(GOOD + b"xyz")
-    _, contents = open_contents(str(path))
+    contents = open_parts(str(path))[0].contents
     assert contents.warnings == ("3 bytes follow the array",)
 
 
@@ -141,15 +142,15 @@ UNUSUAL = {
 def test_arrays_of_any_order_are_read_right(array, tmp_path):
     path = str(tmp_path / "a.npy")
     np.save(path, array)
-    form, contents = open_contents(path)
-    (source,) = sources_of(path, form, contents)
+    (part,) = open_parts(path)
+    (source,) = sources_of(part)
     np.testing.assert_array_equal(source.whole(), np.load(path))
 
 
 def test_a_header_of_python_2_is_read_without_a_warning(tmp_path):
     path = tmp_path / "old.npy"
     path.write_bytes(head("{'descr': '<f4', 'fortran_order': False, 'shape': (2L, 3L), }\n") + b"\0" * 24)
-    _, contents = open_contents(str(path))
+    contents = open_parts(str(path))[0].contents
     assert contents.tensors[0].shape == (2, 3)
 
 
@@ -158,6 +159,6 @@ def test_all_three_versions_are_read(version, tmp_path):
     path = tmp_path / "a.npy"
     with path.open("wb") as file:
         np.lib.format.write_array(file, ARRAY, version=version)
-    form, contents = open_contents(str(path))
-    (source,) = sources_of(str(path), form, contents)
+    (part,) = open_parts(str(path))
+    (source,) = sources_of(part)
     np.testing.assert_array_equal(source.whole(), ARRAY)

@@ -7,11 +7,12 @@ import pytest
 import safetensors.numpy
 from safetensors import safe_open
 
-from initgen.checks.source import open_contents, sources_of
+from initgen.checks.source import sources_of
 from initgen.core.dtypes import DTYPES
 from initgen.core.errors import FormatError
 from initgen.engine.write import write
 from initgen.formats import FORMATS, Header
+from initgen.formats.parts import open_parts
 from initgen.specs.recipe import recipe_of
 from initgen.specs.tensor import tensor_spec
 
@@ -133,7 +134,7 @@ def test_a_broken_file_is_an_error_that_names_it(content, tmp_path):
     path = tmp_path / "bad.safetensors"
     path.write_bytes(content)
     with pytest.raises(FormatError) as error:
-        open_contents(str(path))
+        open_parts(str(path))
     assert error.value.message.startswith(str(path))
     assert "\n" not in error.value.message
 
@@ -143,7 +144,7 @@ def test_every_truncation_is_found(tmp_path):
     for size in range(len(whole)):
         path.write_bytes(whole[:size])
         with pytest.raises(FormatError):
-            open_contents(str(path))
+            open_parts(str(path))
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32", "int64", "uint64", "bool", "complex64"])
@@ -151,7 +152,7 @@ def test_what_is_no_weight_is_read_as_what_it_is(dtype, tmp_path):
     path = str(tmp_path / "i.safetensors")
     array = np.array([0, 1, 1, 0]).astype(dtype)
     safetensors.numpy.save_file({"i": array}, path)
-    form, contents = open_contents(path)
-    (source,) = sources_of(path, form, contents)
+    (part,) = open_parts(path)
+    (source,) = sources_of(part)
     assert source.stored.dtype is DTYPES.entries.get(dtype)
     np.testing.assert_array_equal(source.whole(), array)

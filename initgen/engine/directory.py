@@ -1,0 +1,152 @@
+"""Writes a plan: one file, or a directory of files that appear together, the index last."""
+
+import contextlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+
+from initgen.core.errors import OutputError
+from initgen.engine.draw import Tensor
+from initgen.engine.files import SHARD, Plan
+from initgen.engine.output import Target, check_space, directory_of, flush
+from initgen.engine.write import Progress, Written, fill, matches, write
+
+
+def write_plan(
+    plan: Plan,
+    *,
+    force: bool = False,
+    fsync: bool = True,
+    threads: int | None = None,
+    progress: Progress = lambda nbytes: None,
+) -> Written:
+    """Make the files of a plan; what is there already stays, unless ``force``.
+
+    A directory that is not there appears at once, with all its files. In one that is there each file appears whole, the
+    index last: an old index goes first, so that it never names a mixture of old shards and new.
+
+    Raises:
+        BadParameter: a dtype cannot hold its law.
+        OutputError: the output cannot be written, or holds something else.
+    """
+    if not plan.directory:
+        (file,) = plan.files
+        return write(file.specs, plan.path, file.form, force=force, fsync=fsync, threads=threads, progress=progress)
+    target = directory_of(plan.path)
+    Tensor.all_of(plan.specs)  # what cannot be drawn says so before anything is made
+    if target.mode is not None and not force:
+        there = [name for name in (*plan.names, *_stale(plan, target)) if _exists(target, name)]
+        if there:
+            if matches_plan(plan, threads=threads):
+                return Written(plan.path, "unchanged", _size(plan, target))
+            raise OutputError(
+                f"{os.path.join(plan.path, there[0])}: exists, and the directory holds something else",
+                "--force replaces it",
+            )
+    check_space(target, sum(file.nbytes for file in plan.files))
+    with _staged(target) as stage:
+        for file in plan.files:
+            path = os.path.join(stage, file.name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            fill(path, Tensor.all_of(file.specs), file.form, threads, progress)
+            if fsync:
+                flush(path)
+        if plan.index is not None:
+            path = os.path.join(stage, plan.names[-1])
+            with open(path, "wb") as index:
+                index.write(plan.index)
+            if fsync:
+                flush(path)
+        if target.mode is None:
+            _appear(stage, target)
+        else:
+            _move(plan, stage, target, force=force)
+        if fsync:
+            for inside in sorted({os.path.dirname(name) for name in plan.names}):
+                flush(os.path.join(target.real, inside))
+            flush(os.path.dirname(target.real))
+    return Written(plan.path, "wrote", _size(plan, target))
+
+
+def matches_plan(plan: Plan, threads: int | None = None) -> bool:
+    """Whether what is on disk is what `write_plan` would make."""
+    if not plan.directory:
+        (file,) = plan.files
+        return matches(file.specs, plan.path, file.form, threads=threads)
+    target = directory_of(plan.path)
+    if not all(os.path.isfile(os.path.join(target.real, name)) for name in plan.names) or _stale(plan, target):
+        return False
+    if plan.index is not None:
+        with open(os.path.join(target.real, plan.names[-1]), "rb") as index:
+            if index.read(len(plan.index) + 1) != plan.index:
+                return False
+    return all(
+        matches(file.specs, os.path.join(target.real, file.name), file.form, threads=threads) for file in plan.files
+    )
+
+
+@contextlib.contextmanager
+def _staged(target: Target) -> Iterator[str]:
+    """A directory on the same disk that nobody looks into, gone when the block ends, however it ends."""
+    above = target.real if target.mode is not None else os.path.dirname(target.real)
+    stage = os.path.join(above, f".initgen-{os.urandom(8).hex()}.tmp")
+    try:
+        os.mkdir(stage)
+        yield stage
+    except OSError as error:
+        raise OutputError(f"{target.path}: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _appear(stage: str, target: Target) -> None:
+    try:
+        os.rename(stage, target.real)
+    except OSError:
+        if os.path.exists(target.real):
+            raise OutputError(f"{target.path}: appeared while it was being made", "--force replaces it") from None
+        raise
+
+
+def _move(plan: Plan, stage: str, target: Target, *, force: bool) -> None:
+    """Give the files their names in a directory that is there."""
+    stale = _stale(plan, target)
+    if force:
+        for name in sorted((*stale, *plan.names), key=lambda name: not name.endswith(".json")):
+            if name.endswith(".json"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(os.path.join(target.real, name))
+    for name in plan.names:
+        source, final = os.path.join(stage, name), os.path.join(target.real, name)
+        os.makedirs(os.path.dirname(final), exist_ok=True)
+        if force:
+            if _exists(target, name):
+                os.chmod(source, stat.S_IMODE(os.stat(final).st_mode))
+            os.replace(source, final)
+        else:
+            try:
+                os.link(source, final)
+            except FileExistsError:
+                raise OutputError(f"{final}: appeared while it was being made", "--force replaces it") from None
+    for name in stale:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(target.real, name))
+
+
+def _exists(target: Target, name: str) -> bool:
+    path = os.path.join(target.real, name)
+    if os.path.lexists(path) and not os.path.isfile(path):
+        raise OutputError(f"{os.path.join(target.path, name)}: is not a regular file")
+    return os.path.lexists(path)
+
+
+def _stale(plan: Plan, target: Target) -> list[str]:
+    """Files of another sharded checkpoint in the same directory, which its readers would take for part of this one."""
+    if not os.path.isdir(target.real) or plan.files[0].form.name != "safetensors":
+        return []
+    return sorted(name for name in os.listdir(target.real) if SHARD.fullmatch(name) and name not in plan.names)
+
+
+def _size(plan: Plan, target: Target) -> int:
+    return sum(os.stat(os.path.join(target.real, name)).st_size for name in plan.names)

@@ -1,0 +1,192 @@
+"""Which files a model becomes: one, shards with an index, or one for each tensor. Nothing is written here."""
+
+import json
+import math
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from initgen.core.errors import BadParameter, FormatError, UnknownName
+from initgen.engine.output import in_units
+from initgen.formats import FORMATS, Format, format_of
+from initgen.formats.parts import INDEX
+from initgen.specs.tensor import TensorSpec
+
+# Hugging Face's limit for a shard where none is given.
+MAX_SHARD = 5_000_000_000
+
+# What a sharded checkpoint calls its files; those of an older one that the new one has no use for are removed.
+SHARD = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?")
+
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)\s*([KMGT]i?)?B?", re.IGNORECASE | re.ASCII)
+
+
+@dataclass(frozen=True)
+class File:
+    """One file: its path below the output, empty where it is the output itself, and what goes into it."""
+
+    name: str
+    form: Format
+    specs: tuple[TensorSpec, ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of data."""
+        return sum(spec.nbytes for spec in self.specs)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An output: a file, or a directory of files with an index."""
+
+    path: str
+    directory: bool
+    files: tuple[File, ...]
+    index: bytes | None = None
+
+    @property
+    def specs(self) -> list[TensorSpec]:
+        """All tensors."""
+        return [spec for file in self.files for spec in file.specs]
+
+    @property
+    def names(self) -> list[str]:
+        """The files below the output, the index last: as long as it is not there, the set is not."""
+        return [*(file.name for file in self.files), *([f"model{INDEX}"] if self.index is not None else [])]
+
+
+def plan_files(specs: Sequence[TensorSpec], path: str, form: str | None = None, max_shard: int | None = None) -> Plan:
+    """The files that these tensors become at ``path``.
+
+    Args:
+        path: a directory if one is there, or if it ends in a slash, or if shards are asked for; a file else.
+        form: a format's name; by default the suffix says it, and a directory is of safetensors.
+        max_shard: bytes of data in one shard; a larger tensor has one of its own.
+
+    Raises:
+        FormatError: the format cannot hold the tensors, or no directory of its files.
+        UnknownName: no such format.
+    """
+    if not path or path.endswith(os.sep) or os.path.isdir(path) or (max_shard is not None and not _has_suffix(path)):
+        return _directory(specs, path, "safetensors" if form is None else FORMATS[form].name, max_shard)
+    if max_shard is not None:
+        raise FormatError(f"{path}: shards go into a directory", "-o DIRECTORY/")
+    chosen = format_of(path, form)
+    chosen.check([spec.header for spec in specs])
+    return Plan(path, False, (File("", chosen, tuple(specs)),))
+
+
+def _has_suffix(path: str) -> bool:
+    try:
+        return bool(format_of(path))
+    except UnknownName:
+        return False
+
+
+def _directory(specs: Sequence[TensorSpec], path: str, form: str, max_shard: int | None) -> Plan:
+    if form == "npy":
+        if max_shard is not None:
+            raise FormatError(
+                "shards are of safetensors; .npy has a file for each tensor", "leave out --max-shard-size"
+            )
+        return Plan(path, True, tuple(_arrays(specs)))
+    if form != "safetensors":
+        raise FormatError(f"{path}: a directory is of safetensors or of npy, not of {form}", f"-o FILE{_suffix(form)}")
+    chosen = FORMATS["safetensors"]
+    shards = split(specs, MAX_SHARD if max_shard is None else max_shard)
+    width = len(shards)
+    for shard in shards:
+        chosen.check([spec.header for spec in shard])
+    if width == 1:
+        return Plan(path, True, (File("model.safetensors", chosen, tuple(specs)),))
+    if width > 99_999:
+        raise FormatError(f"{path}: would be {width} shards; names have place for 99999", "--max-shard-size")
+    # Each shard is checked by itself; a name may also stand in two.
+    seen: set[str] = set()
+    for spec in specs:
+        if spec.name in seen:
+            raise FormatError(f"two tensors are called {spec.name!r}")
+        seen.add(spec.name)
+    files = tuple(
+        File(f"model-{number:05}-of-{width:05}.safetensors", chosen, tuple(shard))
+        for number, shard in enumerate(shards, 1)
+    )
+    return Plan(path, True, files, _index(files))
+
+
+def _suffix(form: str) -> str:
+    return FORMATS[form].suffixes[0]
+
+
+def split(specs: Sequence[TensorSpec], max_shard: int) -> list[list[TensorSpec]]:
+    """Tensors in order, a new shard whenever the next would make one too large (transformers' rule)."""
+    shards: list[list[TensorSpec]] = [[]]
+    held = 0
+    for spec in specs:
+        if shards[-1] and held + spec.nbytes > max_shard:
+            shards.append([])
+            held = 0
+        shards[-1].append(spec)
+        held += spec.nbytes
+    return shards
+
+
+def _index(files: Sequence[File]) -> bytes:
+    """The index as transformers writes it."""
+    specs = [spec for file in files for spec in file.specs]
+    index = {
+        "metadata": {
+            "total_parameters": sum(spec.count for spec in specs),
+            "total_size": sum(spec.nbytes for spec in specs),
+        },
+        "weight_map": dict(sorted((spec.name, file.name) for file in files for spec in file.specs)),
+    }
+    return (json.dumps(index, indent=2) + "\n").encode()
+
+
+def _arrays(specs: Sequence[TensorSpec]) -> list[File]:
+    """A file for each tensor; its name is the tensor's, and must stay inside of the directory."""
+    npy = FORMATS["npy"]
+    files = []
+    taken: set[str] = set()
+    for spec in specs:
+        npy.check([spec.header])
+        parts = spec.name.split("/")
+        if "\0" in spec.name or "\\" in spec.name or any(part in ("", ".", "..") for part in parts):
+            raise FormatError(f"name = {spec.name!r} is not a path of plain names in a directory")
+        if any(part.startswith(".") for part in parts):
+            raise FormatError(f"name = {spec.name!r} would be a hidden file")
+        parts[-1] += ".npy"
+        longest = max(parts, key=lambda part: len(part.encode()))
+        if len(longest.encode()) > 255:
+            raise FormatError(f"name = {spec.name[:40] + '…'!r} is longer than a file's name may be")
+        if spec.name in taken:
+            raise FormatError(f"two tensors are called {spec.name!r}")
+        taken.add(spec.name)
+        files.append(File("/".join(parts), npy, (spec,)))
+    names = {file.name for file in files}
+    for name in names:
+        above = os.path.dirname(name)
+        while above:
+            if above in names:
+                raise FormatError(f"{above!r} cannot be both a tensor's file and the directory of {name!r}")
+            above = os.path.dirname(above)
+    return files
+
+
+def parse_size(text: str) -> int:
+    """Bytes as ``5GB``, ``50MB``, ``1.5GiB`` or ``4096`` say them; GB is 10^9, as in Hugging Face.
+
+    Raises:
+        BadParameter: it is not a size, or is 0.
+    """
+    found = _SIZE.fullmatch(text)
+    if not found:
+        raise BadParameter(f"max-shard-size = {text[:40]!r} is not a size", "like 5GB, 500MB or 2GiB")
+    unit = (found[2] or "").upper()
+    base: int = 1024 if unit.endswith("I") else 1000
+    size = math.floor(float(found[1]) * float(base) ** " KMGT".index(unit[:1] or " "))
+    if size < 1:
+        raise BadParameter(f"max-shard-size = {text} must be at least a byte", f"not {in_units(size)}")
+    return size

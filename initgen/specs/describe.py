@@ -1,0 +1,86 @@
+"""From what a user gives, a spec or a checkpoint to be like, to descriptions of tensors."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from initgen.core.errors import BadParameter, SpecError, UnknownName
+from initgen.core.registry import nearest
+from initgen.formats.parts import open_parts
+from initgen.specs.model import Model, add_preset, headers_model, read_model, rules_of
+from initgen.specs.scope import Given
+from initgen.specs.settle import settle
+from initgen.specs.tensor import TensorSpec
+
+
+def describe(
+    spec: str | None = None,
+    *,
+    like: str | None = None,
+    preset: str | None = None,
+    rules: Iterable[str] = (),
+    variables: Mapping[str, Given] | None = None,
+    seed: int | None = None,
+    dtype: str | None = None,
+    layout: str | None = None,
+    only: Sequence[str] = (),
+) -> list[TensorSpec]:
+    """The tensors of a model.
+
+    Args:
+        spec: a spec file; ``-`` is standard input.
+        like: in place of a spec, a checkpoint whose names, shapes and dtypes are taken.
+        preset: a list of rules that comes with initgen; its rules come last.
+        rules: more rules, ``*.bias=zeros``; they come first.
+        variables: in place of those in the spec, by name.
+        seed: in place of the spec's.
+        dtype: in place of every floating-point dtype.
+        layout: where nothing else says how the axes are read.
+        only: patterns of the names that are wanted; all by default. Leaving some out changes no other.
+
+    Raises:
+        InitgenError: something cannot be read, or a tensor has no scheme, or one that has no answer for it.
+    """
+    if (spec is None) == (like is None):
+        raise SpecError("either a spec or a checkpoint to be like is needed, and not both")
+    given = variables or {}
+    model = read_model(spec, given) if spec is not None else like_model(like or "")
+    model.rules[:0] = rules_of(rules)
+    if preset is not None:
+        add_preset(model, preset, given)
+    _check_names(model, given)
+    specs = settle(model, seed=seed, dtype=dtype, layout=layout)
+    return chosen(specs, only)
+
+
+def like_model(path: str) -> Model:
+    """The tensors of a checkpoint, without their data and without schemes."""
+    headers = (
+        (stored.name, stored.shape, stored.dtype, stored.kind)
+        for part in open_parts(path)
+        for stored in part.contents.tensors
+    )
+    return headers_model(path, headers)
+
+
+def chosen(specs: Sequence[TensorSpec], only: Sequence[str]) -> list[TensorSpec]:
+    """Those with such names.
+
+    Raises:
+        BadParameter: there are none.
+    """
+    if not only:
+        return list(specs)
+    found = [spec for spec in specs if any(fnmatchcase(spec.name, pattern) for pattern in only)]
+    if not found:
+        raise BadParameter(
+            f"no tensor is called {' or '.join(only)}", nearest(only[0], [spec.name for spec in specs[:1000]])
+        )
+    return found
+
+
+def _check_names(model: Model, given: Mapping[str, Given]) -> None:
+    """A variable that is set and that nobody has is a slip of the pen."""
+    known = {name for scope in model.scopes for name in scope.own}
+    for name in given:
+        if name not in known:
+            raise UnknownName(f"there is no variable {name!r} to set", nearest(name, sorted(known)) if known else "")

@@ -1,0 +1,242 @@
+"""A model: the tensors and rules of a spec file and of all it includes, put together into descriptions of tensors."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+from initgen.core.dtypes import DType
+from initgen.core.errors import BadParameter, InitgenError, SpecError, UnknownName
+from initgen.core.registry import nearest
+from initgen.core.shapes import Shape, check_shape
+from initgen.specs.document import Document, Where, document_of, read_document
+from initgen.specs.names import MAX_NAMES, expand
+from initgen.specs.schema import Options, RuleTable, SpecTable, read_table
+from initgen.specs.scope import Given, Scope
+
+_MAX_FILES = 100
+
+
+@dataclass(frozen=True)
+class File:
+    """One spec file: what holds for all that stands in it."""
+
+    document: Document
+    table: SpecTable
+    scope: Scope
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A tensor before its scheme is settled.
+
+    Attributes:
+        dtype: None where neither the tensor nor its header says.
+        options: what the spec says of it; None for a tensor out of a header.
+        blame: makes an error about it, at a path below its own.
+    """
+
+    name: str
+    shape: Shape
+    dtype: str | None
+    options: Options | None
+    file: File | None
+    blame: Callable[[Where, InitgenError], SpecError]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule, and the file it stands in."""
+
+    table: RuleTable
+    file: File
+    where: Where
+
+    @property
+    def patterns(self) -> list[str]:
+        """Shell patterns, braces expanded."""
+        match = self.table.match
+        filled = [self.file.scope.fill(text) for text in ([match] if isinstance(match, str) else match)]
+        return [pattern for text in filled for pattern in expand(text)]
+
+    def blame(self, error: InitgenError) -> SpecError:
+        return self.file.document.blame(self.where, error)
+
+
+@dataclass
+class Model:
+    """All that was described, before the schemes are settled: see `settle`."""
+
+    seed: int | None = None
+    drafts: dict[str, Draft] = field(default_factory=dict)
+    rules: list[Rule] = field(default_factory=list)
+    scopes: list[Scope] = field(default_factory=list)
+
+    def add(self, draft: Draft) -> None:
+        """One more tensor.
+
+        Raises:
+            SpecError: another has its name.
+        """
+        if draft.name in self.drafts:
+            other = self.drafts[draft.name].blame((), BadParameter("is here")).message.rpartition(": is here")[0]
+            raise draft.blame((), BadParameter(f"the name {draft.name!r} is taken already", f"by {other}"))
+        if len(self.drafts) >= MAX_NAMES:
+            raise draft.blame((), BadParameter(f"there are more than {MAX_NAMES} tensors"))
+        self.drafts[draft.name] = draft
+
+
+def read_model(path: str, variables: Mapping[str, Given] | None = None) -> Model:
+    """The model that a spec file describes; ``-`` is standard input.
+
+    Args:
+        variables: these win over those of the file.
+
+    Raises:
+        SpecError: a file cannot be read, says what a spec has no word for, or contradicts itself.
+    """
+    model = Model()
+    document = read_document(path)
+    _take(model, document, variables or {}, (document.path,))
+    return model
+
+
+def add_preset(model: Model, name: str, variables: Mapping[str, Given] | None = None) -> None:
+    """Put the rules of a preset behind those that are there.
+
+    Raises:
+        UnknownName: there is no such preset.
+    """
+    _take(model, preset_document(name), variables or {}, (f"preset {name}",))
+
+
+def presets() -> list[str]:
+    """Names of the presets that ship with initgen."""
+    names = (Path(entry.name) for entry in resources.files("initgen.specs").joinpath("presets").iterdir())
+    return sorted(name.stem for name in names if name.suffix == ".toml" and name.stem != "buffers")
+
+
+def preset_document(name: str) -> Document:
+    """The file of a preset.
+
+    Raises:
+        UnknownName: there is no such preset.
+    """
+    known = presets()
+    if name not in known:
+        raise UnknownName(f"unknown preset {name[:60]!r}", nearest(name, known))
+    return _shipped(f"{name}.toml")
+
+
+def _shipped(file: str) -> Document:
+    text = resources.files("initgen.specs").joinpath("presets", file).read_text(encoding="utf-8")
+    return document_of(text, f"preset {file.removesuffix('.toml')}", "", "toml")
+
+
+def rules_of(texts: Iterable[str]) -> list[Rule]:
+    """Rules as the command line writes them: ``*.bias=zeros``.
+
+    Raises:
+        BadParameter: a text without ``=``.
+    """
+    rules = []
+    for text in texts:
+        match, equals, scheme = text.partition("=")
+        if not equals or not match or not scheme:
+            raise BadParameter(f"--rule {text!r} is not PATTERN=SCHEME", "like '*.bias=zeros'")
+        document = Document(f"--rule {text!r}", "", "", {})
+        rules.append(Rule(RuleTable(match=match, scheme=scheme), File(document, SpecTable(), Scope({})), ()))
+    return rules
+
+
+def _take(
+    model: Model, document: Document, inherited: Mapping[str, Given], chain: tuple[str, ...], *, seeded: bool = False
+) -> None:
+    """Add what a file says to the model, then what it includes, then its preset.
+
+    Args:
+        chain: the files that include one another down to this one.
+        seeded: whether one of those gives the seed, which then is the model's.
+    """
+    table = read_table(document)
+    scope = Scope(table.variables, inherited)
+    file = File(document, table, scope)
+    model.scopes.append(scope)
+    if table.seed is not None and not seeded:
+        if model.seed not in (None, table.seed):
+            raise document.error(
+                ("seed",), "another file has another seed", "give it once, in the file that includes both"
+            )
+        model.seed, seeded = table.seed, True
+    for name, options in table.tensors.items():
+        for draft in _drafts(file, name, options.shape, options):
+            model.add(draft)
+    model.rules += [Rule(rule, file, ("rules", index)) for index, rule in enumerate(table.rules)]
+    included = [table.include] if isinstance(table.include, str) else table.include
+    for index, name in enumerate(included):
+        where: Where = ("include", index) if isinstance(table.include, list) else ("include",)
+        inner = _included(document, name, where)
+        if inner.path in chain:
+            raise document.error(where, f"{name} includes itself: {' → '.join((*chain, inner.path))}")
+        if len(chain) > _MAX_FILES:
+            raise document.error(where, f"more than {_MAX_FILES} files include one another")
+        _take(model, inner, scope.given, (*chain, inner.path), seeded=seeded)
+    if table.preset is not None:
+        try:
+            add_preset(model, table.preset, scope.given)
+        except UnknownName as error:
+            raise document.blame(("preset",), error) from None
+
+
+def _included(document: Document, name: str, where: Where) -> Document:
+    if document.shown.startswith("preset "):
+        return _shipped(name)
+    if os.path.isabs(name):
+        raise document.error(where, f"{name} is not a relative path")
+    path = os.path.normpath(os.path.join(os.path.dirname(document.path) if document.path != "-" else "", name))
+    try:
+        return read_document(path)
+    except SpecError as error:
+        raise document.error(where, error.message, error.hint) from None
+
+
+def _drafts(file: File, text: str, shape: str | list[int | str], options: Options) -> Iterator[Draft]:
+    where: Where = ("tensors", text)
+    document, scope = file.document, file.scope
+
+    def blame(below: Where, error: InitgenError) -> SpecError:
+        return document.blame((*where, *below), error)
+
+    try:
+        names = expand(scope.fill(text))
+    except BadParameter as error:
+        raise blame((), error) from None
+    below: Where = () if isinstance(shape, str) else (0,)
+    sizes = scope.sizes(shape, lambda index, error: blame(("shape", index) if below else ("shape",), error))
+    try:
+        check_shape(sizes)
+    except BadParameter as error:
+        raise blame(("shape",), error) from None
+    dtype = options.dtype or file.table.dtype
+    for name in names:
+        yield Draft(name, sizes, dtype, options, file, blame)
+
+
+def headers_model(path: str, headers: Iterable[tuple[str, Shape, DType | None, str]]) -> Model:
+    """A model with the tensors of a checkpoint's header: name, shape, dtype, and the dtype as the file calls it.
+
+    Raises:
+        SpecError: a dtype that initgen does not make.
+    """
+    model = Model()
+
+    def blame_for(name: str) -> Callable[[Where, InitgenError], SpecError]:
+        return lambda below, error: SpecError(f"{path}: {name}: {error.message}", error.hint)
+
+    for name, shape, dtype, kind in headers:
+        blame = blame_for(name)
+        if dtype is None:
+            raise blame((), BadParameter(f"holds {kind}, which initgen does not make"))
+        model.add(Draft(name, shape, dtype.name, None, None, blame))
+    return model

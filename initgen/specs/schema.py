@@ -1,0 +1,182 @@
+"""The words of a spec file: what each table may hold. ``initgen spec --schema`` prints this as a JSON Schema."""
+
+import re
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from initgen.core.dtypes import DTYPES
+from initgen.core.errors import SpecError
+from initgen.core.shapes import LAYOUTS
+from initgen.schemes import SCHEMES
+from initgen.specs.document import Document, Where
+
+_NAMES = [scheme.name for scheme in SCHEMES]
+
+# Names are checked by the registries, whose errors know the nearest one; editors complete them from here.
+SchemeText = Annotated[
+    str,
+    Meta(
+        description="A scheme, with parameters after a colon: truncated_normal:stddev=0.02. See initgen schemes.",
+        extra_json_schema={"anyOf": [{"enum": _NAMES}, {"pattern": "^[A-Za-z_0-9]+(:.+)?$"}]},
+    ),
+]
+SchemeTable = Annotated[
+    dict[str, str | int | float],
+    Meta(
+        description='A scheme and its parameters: {name = "truncated_normal", stddev = 0.02}.',
+        extra_json_schema={"properties": {"name": {"enum": _NAMES}}, "required": ["name"]},
+    ),
+]
+DtypeName = Annotated[
+    str, Meta(description="The dtype to store.", extra_json_schema={"enum": [dtype.name for dtype in DTYPES]})
+]
+LayoutName = Annotated[
+    str,
+    Meta(
+        description="Order of the axes: keras (…, in, out) or torch (out, in, …).",
+        extra_json_schema={"enum": list(LAYOUTS)},
+    ),
+]
+Seed = Annotated[int, Meta(description="From 0 to 2^64 - 1.", extra_json_schema={"minimum": 0})]
+Size = Annotated[int | str, Meta(description="A whole number, or an expression: ${4 * d_model}.")]
+
+
+class Options(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What a tensor and a rule may both say."""
+
+    scheme: SchemeText | SchemeTable | None = None
+    tied: (
+        Annotated[str, Meta(description="The tensor that this one equals; with a scheme, it need not be there.")] | None
+    ) = None
+    dtype: DtypeName | None = None
+    layout: LayoutName | None = None
+    seed: Annotated[int, Meta(description="A seed of its own: the values then do not depend on the name.")] | None = (
+        None
+    )
+    fan_in: Size | None = None
+    fan_out: Size | None = None
+    fan_from: (
+        Annotated[str, Meta(description="The last part of the name of the tensor whose fan_in this one takes: weight.")]
+        | None
+    ) = None
+    groups: Size | None = None
+    transposed: Annotated[bool, Meta(description="The kernel of a transposed convolution: true fans.")] = False
+    depthwise: Annotated[bool, Meta(description="A depthwise kernel: true fans.")] = False
+
+
+class TensorTable(Options, kw_only=True):
+    """A tensor."""
+
+    shape: Annotated[
+        str | list[int | str],
+        Meta(description='[100, 64], "100x64", or with variables: ["${d_model}", "${4 * d_model}"].'),
+    ]
+
+
+class RuleTable(Options, kw_only=True):
+    """The tensors it is for, and the scheme they get."""
+
+    match: Annotated[
+        str | list[str], Meta(description="Shell patterns of whole names: *.bias. The first rule that fits is taken.")
+    ]
+    rank: Annotated[int | list[int], Meta(description="Only for tensors of so many axes.")] | None = None
+
+
+class Taken(Struct, forbid_unknown_fields=True):
+    """A variable that is taken from the tensors: how many have such a name, or a size out of their shape."""
+
+    count: Annotated[str, Meta(description="A pattern: how many tensors have such a name.")] | None = None
+    size: (
+        Annotated[str, Meta(description="A pattern: the size of the tensors with such a name, along axis.")] | None
+    ) = None
+    axis: int = 0
+
+
+class SpecTable(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A spec file."""
+
+    schema: Annotated[str, Meta(description="For editors.")] | None = msgspec.field(name="$schema", default=None)
+    include: Annotated[str | list[str], Meta(description="Spec files to take in, by paths relative to this one.")] = []
+    seed: Seed | None = None
+    dtype: DtypeName | None = None
+    layout: LayoutName | None = None
+    stream: Literal["native-1"] | None = None
+    preset: Annotated[str, Meta(description="Rules that come with initgen, after those of this file.")] | None = None
+    variables: Annotated[
+        dict[str, int | float | str | Taken],
+        Meta(description="Names for numbers, used as ${name}; 512 or ${4 * d_model}."),
+    ] = {}
+    tensors: Annotated[
+        dict[str, TensorTable], Meta(description="By name; layers.{0..31}.{q,k,v} is a tensor for each.")
+    ] = {}
+    rules: Annotated[list[RuleTable], Meta(description="For tensors without a scheme of their own, in order.")] = []
+
+
+def read_table(document: Document) -> SpecTable:
+    """A document as a spec file.
+
+    Raises:
+        SpecError: it is not one; the message names the field.
+    """
+    try:
+        return msgspec.convert(document.tree, SpecTable)
+    except msgspec.ValidationError as error:
+        whole = error
+    # msgspec's path leaves out the keys of tables, so what holds them is gone through one by one.
+    tree = document.tree
+    parts: list[tuple[Where, Any, Any]] = []
+    for field, kind in (("tensors", TensorTable), ("variables", int | float | str | Taken)):
+        if isinstance(tree.get(field), dict):
+            parts += [((field, key), value, kind) for key, value in tree[field].items()]
+    for where, value, kind in parts:
+        try:
+            msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            raise _located(document, where, str(error), kind) from None
+    raise _located(document, (), str(whole), SpecTable)
+
+
+def _located(document: Document, where: Where, message: str, kind: Any) -> SpecError:
+    """msgspec's error as one of ours: the path that stands at its end put in front."""
+    if kind is SpecTable and " - at `$.rules[" in message:
+        kind = RuleTable
+    message, _, path = message.partition(" - at `")
+    steps: list[str | int] = [
+        int(index) if index else key for key, index in re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", path)
+    ]
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", message, re.DOTALL)
+    if unknown:
+        from initgen.core.registry import nearest
+
+        kind = kind if isinstance(kind, type) else Taken
+        fields = [field.encode_name for field in msgspec.structs.fields(kind)]
+        return document.error((*where, *steps, unknown[1]), "is not a key of a spec", nearest(unknown[1], fields))
+    missing = re.fullmatch(r"Object missing required field `(.*)`", message)
+    if missing:
+        return document.error((*where, *steps), f"has no {missing[1]}")
+    said = re.sub(r"^Expected `(.*)`, got `(.*)`$", lambda m: f"must be {_words(m[1])}, not {_words(m[2])}", message)
+    return document.error((*where, *steps), said[:1].lower() + said[1:])
+
+
+def _words(types: str) -> str:
+    words = {
+        "int": "a whole number",
+        "str": "text",
+        "float": "a number",
+        "bool": "true or false",
+        "array": "a list",
+        "object": "a table",
+        "null": "nothing",
+    }
+    named = [words.get(kind, kind) for kind in types.split(" | ")]
+    return " or ".join(name for name in named if name != "nothing" or len(named) == 1)
+
+
+def json_schema() -> str:
+    """The JSON Schema of a spec file, for editors."""
+    import json
+
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A spec of initgen"}
+    return json.dumps(schema | msgspec.json.schema(SpecTable), indent=2, ensure_ascii=False)

@@ -1,0 +1,252 @@
+"""Settling a model: each tensor gets its scheme, from its own table or from the first rule that matches it."""
+
+import re
+from dataclasses import replace
+from fnmatch import fnmatchcase, translate
+
+from initgen.core.dtypes import DTYPES
+from initgen.core.errors import BadParameter, InitgenError, SpecError
+from initgen.core.params import Value
+from initgen.specs.model import Draft, File, Model, Rule
+from initgen.specs.schema import Options, RuleTable, Size
+from initgen.specs.scope import Scope
+from initgen.specs.tensor import TensorSpec, tensor_spec
+
+
+def settle(
+    model: Model, *, seed: int | None = None, dtype: str | None = None, layout: str | None = None
+) -> list[TensorSpec]:
+    """The tensors of a model, in its order, ready to be drawn.
+
+    A tensor's own table comes before a rule, a rule before what its file says for all. Tensors without a seed of their
+    own share the model's, keyed by their names.
+
+    Args:
+        seed: in place of the model's, which is 0 by default.
+        dtype: in place of every floating-point dtype.
+        layout: where neither tensor nor rule nor file says one; keras by default.
+
+    Raises:
+        SpecError: a tensor without a scheme, or with one that has no answer for it; none at all.
+    """
+    if not model.drafts:
+        raise SpecError("there are no tensors", "a spec has them under [tensors]; --like takes them from a checkpoint")
+    if dtype is not None and DTYPES[dtype].whole:
+        raise BadParameter(f"--dtype {dtype} is not for weights", "give whole numbers their dtype in the spec")
+    shapes = {name: draft.shape for name, draft in model.drafts.items()}
+    for scope in model.scopes:
+        scope.shapes = shapes
+    return _Settling(model, (model.seed or 0) if seed is None else seed, dtype, layout or "keras").all()
+
+
+class _Settling:
+    """One run of `settle`: rules made ready, and the tensors that were settled so far."""
+
+    def __init__(self, model: Model, seed: int, dtype: str | None, layout: str) -> None:
+        self._model, self._seed, self._dtype, self._layout = model, seed, dtype, layout
+        self._rules = [_Ready(rule) for rule in model.rules]
+        self._done: dict[str, TensorSpec] = {}
+        self._open: list[str] = []
+
+    def all(self) -> list[TensorSpec]:
+        return [self.one(name) for name in self._model.drafts]
+
+    def one(self, name: str) -> TensorSpec:
+        """A tensor, and before it those that it takes something from."""
+        if name in self._done:
+            return self._done[name]
+        draft = self._model.drafts[name]
+        if name in self._open:
+            raise draft.blame((), BadParameter(f"depends on itself: {' → '.join((*self._open, name))}"))
+        self._open.append(name)
+        spec = self._made(draft)
+        self._open.pop()
+        self._done[name] = spec
+        return spec
+
+    def _made(self, draft: Draft) -> TensorSpec:
+        options = draft.options
+        if options is not None and (options.scheme is not None or options.tied is not None):
+            return self._from(draft, options, None, "")
+        for rule in self._rules:
+            star = rule.fits(draft)
+            if star is None:
+                continue
+            table = rule.table
+            if table.fan_from and not self._has_fans(_beside(draft.name, table.fan_from, star)):
+                continue
+            if table.tied and table.scheme is None and self._equal_to(draft, rule.file, table.tied) is None:
+                continue
+            return self._from(draft, table, rule, star)
+        raise draft.blame(
+            (),
+            BadParameter(
+                "has no scheme, and no rule matches it", "--rule 'PATTERN=SCHEME' or --preset NAME gives it one"
+            ),
+        )
+
+    def _from(self, draft: Draft, said: Options, rule: "_Ready | None", star: str) -> TensorSpec:
+        """A tensor by its own table or by a rule; whoever says it is blamed for what is wrong with it."""
+        file = rule.file if rule else draft.file
+        assert file is not None
+
+        def blame(error: InitgenError) -> SpecError:
+            if rule:
+                error = draft.blame((), error)
+                return SpecError(error.message, error.hint or f"by {rule.shown}")
+            return draft.blame((), error)
+
+        try:
+            if said.scheme is None:
+                if said.tied is None:
+                    raise BadParameter("has neither scheme nor tied")
+                return self._tied(draft, file, said.tied)
+            spec = self._drawn(draft, said, rule, file, star)
+            return spec if said.tied is None else replace(spec, tied=said.tied)
+        except SpecError:
+            raise
+        except InitgenError as error:
+            raise blame(error) from None
+
+    def _tied(self, draft: Draft, file: File, pattern: str) -> TensorSpec:
+        name = self._equal_to(draft, file, pattern)
+        if name is None:
+            raise BadParameter(f"is tied to {pattern}, and not exactly one tensor of its shape is called so")
+        base = self.one(name)
+        return replace(
+            base, name=draft.name, tied=base.tied or base.name, dtype=DTYPES[self._dtype_of(draft, None, file)]
+        )
+
+    def _equal_to(self, draft: Draft, file: File, pattern: str) -> str | None:
+        pattern = file.scope.fill(pattern)
+        names = (
+            [pattern]
+            if pattern in self._model.drafts
+            else [name for name in self._model.drafts if fnmatchcase(name, pattern) and name != draft.name]
+        )
+        fitting = [name for name in names if self._model.drafts[name].shape == draft.shape and name != draft.name]
+        return fitting[0] if len(fitting) == 1 else None
+
+    def _dtype_of(self, draft: Draft, said: Options | None, file: File) -> str:
+        own = draft.dtype or (said.dtype if said else None) or file.table.dtype or "float32"
+        return self._dtype if self._dtype and not DTYPES[own].whole else own
+
+    def _drawn(self, draft: Draft, said: Options, rule: "_Ready | None", file: File, star: str) -> TensorSpec:
+        own = draft.options
+        options = own if own is not None and rule else None  # what the tensor itself adds to a rule
+        scope = file.scope
+        scheme, params = rule.scheme if rule else _scheme(said, scope)
+        fan_in = _size(said.fan_in, scope)
+        if said.fan_from is not None:
+            fan_in = self._fan_of(draft, said.fan_from, star)
+        groups, fan_out = _size(said.groups, scope), _size(said.fan_out, scope)
+        layout = said.layout
+        transposed, depthwise, seed = said.transposed, said.depthwise, said.seed
+        if options is not None and draft.file is not None:
+            layout = options.layout or layout
+            fan_in = fan_in if options.fan_in is None else _size(options.fan_in, draft.file.scope)
+            fan_out = fan_out if options.fan_out is None else _size(options.fan_out, draft.file.scope)
+            groups = groups if options.groups is None else _size(options.groups, draft.file.scope)
+            transposed, depthwise = transposed or options.transposed, depthwise or options.depthwise
+            seed = seed if options.seed is None else options.seed
+        layout = layout or (draft.file.table.layout if draft.file else None) or file.table.layout or self._layout
+        return tensor_spec(
+            scheme,
+            draft.shape,
+            params=params,
+            name=draft.name,
+            dtype=self._dtype_of(draft, said, file),
+            seed=self._seed if seed is None else seed,
+            keyed=seed is None,
+            layout=layout,
+            groups=1 if groups is None else groups,
+            transposed=transposed,
+            depthwise=depthwise,
+            fan_in=fan_in,
+            fan_out=fan_out,
+        )
+
+    def _has_fans(self, name: str) -> bool:
+        return name in self._model.drafts and len(self._model.drafts[name].shape) >= 2
+
+    def _fan_of(self, draft: Draft, last: str, star: str) -> int:
+        name = _beside(draft.name, last, star)
+        if name not in self._model.drafts:
+            raise BadParameter(f"takes the fan_in of {name}, which is not there")
+        other = self.one(name)
+        if other.fan_in is not None:
+            return other.fan_in
+        return other.kernel.fans(other.shape).fan_in
+
+
+class _Ready:
+    """A rule with its patterns compiled and its scheme filled in, once for all tensors."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.table: RuleTable = rule.table
+        self.file = rule.file
+        self._rule = rule
+        try:
+            patterns = rule.patterns
+        except InitgenError as error:
+            raise rule.blame(error) from None
+        self._match = re.compile("|".join(translate(pattern) for pattern in patterns)).match
+        self._patterns = patterns
+        ranks = rule.table.rank
+        self._ranks = None if ranks is None else (ranks,) if isinstance(ranks, int) else tuple(ranks)
+        self._scheme: tuple[str, dict[str, Value]] | None = None
+
+    @property
+    def shown(self) -> str:
+        """Where the rule stands."""
+        return self._rule.blame(BadParameter("")).message.rstrip(": ")
+
+    @property
+    def scheme(self) -> tuple[str, dict[str, Value]]:
+        if self._scheme is None:
+            try:
+                self._scheme = _scheme(self.table, self.file.scope)
+            except InitgenError as error:
+                raise self._rule.blame(error) from None
+        return self._scheme
+
+    def fits(self, draft: Draft) -> str | None:
+        """What the last ``*`` of its pattern stands for in the tensor's name; None where the rule is not for it."""
+        if self._ranks is not None and len(draft.shape) not in self._ranks:
+            return None
+        if not self._match(draft.name):
+            return None
+        if self.table.fan_from is None or "*" not in self.table.fan_from:
+            return ""
+        pattern = next(pattern for pattern in self._patterns if fnmatchcase(draft.name, pattern))
+        before, _, after = pattern.rpartition("*")
+        found = re.fullmatch(translate(before)[:-2] + "(.*)" + translate(after)[:-2], draft.name, re.DOTALL)
+        return found[1] if found else ""
+
+
+def _beside(name: str, last: str, star: str) -> str:
+    """The tensor beside this one whose last part of the name is ``last``."""
+    return name[: max(name.rfind("."), name.rfind("/")) + 1] + last.replace("*", star)
+
+
+def _scheme(said: Options, scope: Scope) -> tuple[str, dict[str, Value]]:
+    """Name and parameters of a scheme as a spec writes it, variables filled in."""
+    if isinstance(said.scheme, str):
+        return scope.fill(said.scheme), {}
+    assert said.scheme is not None
+    params: dict[str, Value] = {
+        key: scope.fill(value) if isinstance(value, str) else value for key, value in said.scheme.items()
+    }
+    name = params.pop("name", None)
+    if not isinstance(name, str):
+        raise BadParameter("scheme has no name", 'like {name = "truncated_normal", stddev = 0.02}')
+    return name, params
+
+
+def _size(given: "Size | None", scope: Scope) -> int | None:
+    if given is None or isinstance(given, int):
+        return given
+    value = scope.number(given)
+    if not isinstance(value, int):
+        raise BadParameter(f"{given} is {value}, not a whole number")
+    return value
