@@ -72,6 +72,45 @@ def _icnr(shape: Shape, kernel: Kernel, values: Values) -> Structure:
     return Icnr(shape, kernel.layout, scale, base.law(fans, bind(base.name, base.params, {})), base.name)
 
 
+def _arange(shape: Shape, kernel: Kernel, values: Values) -> Structure:
+    _need_rank("arange", shape, 1, 64)
+    from initgen.schemes.patterns import Arange
+
+    return Arange(shape)
+
+
+def _tril(shape: Shape, kernel: Kernel, values: Values) -> Structure:
+    _need_rank("tril", shape, 2, 64)
+    from initgen.schemes.patterns import Tril
+
+    return Tril(shape)
+
+
+def _unit_forget_bias(shape: Shape, kernel: Kernel, values: Values) -> Structure:
+    _need_rank("unit_forget_bias", shape, 1, 1)
+    if shape[0] % 4:
+        raise BadParameter(f"unit_forget_bias is for the four gates of an LSTM, and 4 does not divide {shape[0]}")
+    from initgen.schemes.patterns import UnitForgetBias
+
+    return UnitForgetBias(shape)
+
+
+def _mamba_a_log(shape: Shape, kernel: Kernel, values: Values) -> Structure:
+    _need_rank("mamba_a_log", shape, 1, 64)
+    from initgen.schemes.patterns import MambaALog
+
+    return MambaALog(shape)
+
+
+def _mamba_dt_bias(shape: Shape, kernel: Kernel, values: Values) -> Structure:
+    low, high, floor = (real(values, name) for name in ("dt_min", "dt_max", "dt_floor"))
+    if not low < high or floor >= high:
+        raise BadParameter(f"dt_min = {low:g} and dt_floor = {floor:g} must be below dt_max = {high:g}")
+    from initgen.schemes.patterns import MambaDtBias
+
+    return MambaDtBias(shape, low, high, floor)
+
+
 SCHEMES = (
     Scheme(
         "orthogonal",
@@ -133,5 +172,46 @@ SCHEMES = (
             Param("scale", 2, "int", least=1, most=4096),
             Param("base", "he_normal", "word", choices=tuple(_BASES)),
         ),
+    ),
+    Scheme(
+        "arange",
+        "torch",
+        "counting up from 0 along the last axis, as of positions",
+        "W[…, i] = i",
+        "torch.arange",
+        build=_arange,
+    ),
+    Scheme(
+        "tril",
+        "torch",
+        "one on and below the diagonal of the last two axes, as of a causal mask",
+        "W[…, i, j] = 1 where j <= i",
+        "torch.tril(torch.ones(...))",
+        build=_tril,
+    ),
+    Scheme(
+        "unit_forget_bias",
+        "keras",
+        "the bias of an LSTM, blocks i, f, c, o: one for the forget gate, zero for the others",
+        "0, 1, 0, 0",
+        "Jozefowicz et al. 2015, section 2.2; keras.layers.LSTM(unit_forget_bias=True)",
+        build=_unit_forget_bias,
+    ),
+    Scheme(
+        "mamba_a_log",
+        "any",
+        "the logarithms of 1 to N along the last axis: S4D-Real, as Mamba keeps it",
+        "W[…, i] = log(i + 1)",
+        "Gu & Dao 2023, section 3.6; state-spaces/mamba, A_log",
+        build=_mamba_a_log,
+    ),
+    Scheme(
+        "mamba_dt_bias",
+        "any",
+        "the bias of Mamba's time steps, which are uniform in the logarithm after softplus",
+        "softplus^-1(max(exp(U(log dt_min, log dt_max)), dt_floor))",
+        "Gu & Dao 2023, section 3.6; state-spaces/mamba, dt_proj.bias",
+        build=_mamba_dt_bias,
+        params=(positive("dt_min", 0.001), positive("dt_max", 0.1), positive("dt_floor", 1e-4)),
     ),
 )

@@ -30,7 +30,12 @@ def saved(tmp_path, value, name="w"):
     return path
 
 
-SHAPE_OF = {"delta_orthogonal": (3, 3, 8, 16), "dirac": (3, 3, 8, 16), "icnr": (3, 3, 8, 16)}
+SHAPE_OF = {
+    "delta_orthogonal": (3, 3, 8, 16),
+    "dirac": (3, 3, 8, 16),
+    "icnr": (3, 3, 8, 16),
+    "unit_forget_bias": (400,),
+}
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_a_scheme_is_found_by_every_name(scheme):
 @pytest.mark.parametrize("layout", ["keras", "torch"])
 def test_a_scheme_has_a_finite_law_for_every_shape_it_takes(scheme, layout):
     taken = 0
-    for shape in SHAPES:
+    for shape in SHAPES if scheme.rule is not None else [(64,), *SHAPES]:
         try:
             made = tensor_spec(scheme.name, shape, layout=layout, fan_in=9 if scheme.fans == "given" else None).made
         except BadParameter:
