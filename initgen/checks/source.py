@@ -81,12 +81,15 @@ def recipe_in(part: Part) -> dict[str, TensorSpec]:
 
 def sources_of(part: Part) -> Iterator[Source]:
     """The tensors of a file, in its order."""
-    for stored in part.contents.tensors:
-        dtype = stored.dtype.numpy if stored.dtype else _plain(stored.kind)
-        if stored.extent:
-            yield Source(stored, dtype, _file_blocks(part.path, stored.extent, stored.shape, dtype))
-        else:
-            yield Source(stored, dtype, _loaded_blocks(part.path, part.form, stored, dtype))
+    return (source_of(part, stored) for stored in part.contents.tensors)
+
+
+def source_of(part: Part, stored: Stored) -> Source:
+    """A tensor of a file."""
+    dtype = stored.dtype.numpy if stored.dtype else _plain(stored.kind)
+    if stored.extent:
+        return Source(stored, dtype, partial(_file_blocks, part.path, stored.extent, stored.shape, dtype))
+    return Source(stored, dtype, partial(_loaded_blocks, part.path, part.form, stored, dtype))
 
 
 # Names of the safetensors header for what numpy has and tensors of models are not stored in.
@@ -101,35 +104,27 @@ def _plain(kind: str) -> "np.dtype[np.generic]":
         return np.dtype("V1")
 
 
-def _file_blocks(
-    path: str, extent: Extent, shape: tuple[int, ...], dtype: "np.dtype[np.generic]"
-) -> Callable[[], Iterator[Block]]:
-    def read(offset: int, size: int) -> NDArray[np.generic]:
-        # Opened for each block: blocks are read by several threads, some after the last was handed out.
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            return np.frombuffer(read_at(descriptor, offset, size, path), dtype)
-        finally:
-            os.close(descriptor)
-
-    def blocks() -> Iterator[Block]:
-        count = math.prod(shape)
-        for start in range(0, count, BLOCK):
-            yield partial(read, extent.offset + start * dtype.itemsize, min(BLOCK, count - start) * dtype.itemsize)
-
-    return blocks
+def _file_blocks(path: str, extent: Extent, shape: tuple[int, ...], dtype: "np.dtype[np.generic]") -> Iterator[Block]:
+    count = math.prod(shape)
+    for start in range(0, count, BLOCK):
+        size = min(BLOCK, count - start) * dtype.itemsize
+        yield partial(_read, path, extent.offset + start * dtype.itemsize, size, dtype)
 
 
-def _loaded_blocks(
-    path: str, form: Format, stored: Stored, dtype: "np.dtype[np.generic]"
-) -> Callable[[], Iterator[Block]]:
-    def blocks() -> Iterator[Block]:
-        flat = np.ascontiguousarray(form.load(path, stored)).reshape(-1)
-        if flat.dtype.kind == "V":
-            flat = flat.view(dtype)
-        yield from source_of_array(flat, stored.dtype, stored.name).blocks()
+def _read(path: str, offset: int, size: int, dtype: "np.dtype[np.generic]") -> NDArray[np.generic]:
+    # Opened for each block: blocks are read by several threads, some after the last was handed out.
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return np.frombuffer(read_at(descriptor, offset, size, path), dtype)
+    finally:
+        os.close(descriptor)
 
-    return blocks
+
+def _loaded_blocks(path: str, form: Format, stored: Stored, dtype: "np.dtype[np.generic]") -> Iterator[Block]:
+    flat = np.ascontiguousarray(form.load(path, stored)).reshape(-1)
+    if flat.dtype.kind == "V":
+        flat = flat.view(dtype)
+    yield from source_of_array(flat, stored.dtype, stored.name).blocks()
 
 
 def stream_source(file: BinaryIO, path: str) -> Source:

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from initgen.checks.source import Source, recipe_in, sources_of
+from initgen.checks.source import Source, recipe_in, source_of
 from initgen.core.errors import FormatError, InitgenError
 from initgen.core.shapes import format_shape
 from initgen.engine.draw import Tensor
@@ -100,30 +100,30 @@ def verify(
 
 def _compare(part: Part, wanted: dict[str, TensorSpec], threads: int | None) -> tuple[list[Problem], list[str]]:
     """What differs between a file and what should be in it, and what differs by rounding only."""
-    found = {source.stored.name: source for source in sources_of(part)}
+    found = {stored.name: stored for stored in part.contents.tensors}
     problems: list[Problem] = []
     rounded: list[str] = []
     bytewise: list[TensorSpec] = []
     extents: list[Extent] = []
     for name, spec in wanted.items():
-        source = found.get(name)
-        if source is None:
+        stored = found.get(name)
+        if stored is None:
             problems.append(_missing(name, "the recipe"))
-        elif source.stored.shape != spec.shape:
-            said = f"has the shape {format_shape(source.stored.shape)}, and should have {format_shape(spec.shape)}"
+        elif stored.shape != spec.shape:
+            said = f"has the shape {format_shape(stored.shape)}, and should have {format_shape(spec.shape)}"
             problems.append(Problem(name, "shape", said))
-        elif source.stored.dtype != spec.dtype:
-            kind = source.stored.dtype.name if source.stored.dtype else source.stored.kind
+        elif stored.dtype != spec.dtype:
+            kind = stored.dtype.name if stored.dtype else stored.kind
             problems.append(Problem(name, "dtype", f"is {kind}, and should be {spec.dtype.name}"))
-        elif source.stored.extent is None or _rounds(spec):
-            for difference in _loaded(source, spec):
+        elif stored.extent is None or _rounds(spec):
+            for difference in _loaded(source_of(part, stored), spec):
                 if difference is None:
                     rounded.append(name)
                 else:
                     problems.append(_values(difference, spec))
         else:
             bytewise.append(spec)
-            extents.append(source.stored.extent)
+            extents.append(stored.extent)
     by_name = {spec.name: spec for spec in bytewise}
     problems += [_values(d, by_name[d.name]) for d in differences(bytewise, part.path, extents, threads)]
     return problems, rounded

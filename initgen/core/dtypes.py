@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from initgen.core.registry import Registry
@@ -65,7 +66,7 @@ class DType:
         exponent = max(math.frexp(x)[1] - self.digits, math.frexp(self.smallest)[1] - 1)
         return math.copysign(math.ldexp(rounding(math.ldexp(x, -exponent)), exponent), x)
 
-    @property
+    @cached_property
     def numpy(self) -> "np.dtype[Any]":
         """The little-endian numpy dtype; from ``ml_dtypes`` where numpy has none of its own."""
         import numpy as np

@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from initgen.core.dtypes import DTYPES, DType
 from initgen.core.errors import BadParameter
-from initgen.engine.plan import CHUNK
+from initgen.engine.plan import CHUNK, Chunk
 from initgen.laws import Law
 from initgen.schemes.structure import Structure
 from initgen.specs.tensor import TensorSpec
 from initgen.streams import rounding
-from initgen.streams.bits import Words
+from initgen.streams.bits import Joined, Words
 from initgen.streams.native import Draw
+
+Bytes = NDArray[np.uint8]
 
 
 def keep_freed_memory() -> None:
@@ -44,6 +46,30 @@ class Tensor:
         if isinstance(made, Structure) and made.largest > spec.dtype.largest:
             raise BadParameter(f"{made} overflows {spec.dtype.name}, whose largest value is {spec.dtype.largest:g}")
 
+    @staticmethod
+    def pieces(tensors: "Sequence[Tensor]", batch: Sequence[Chunk]) -> list[Bytes]:
+        """The bytes of each chunk. Chunks of one law are drawn in one call: for small tensors the calls are the cost."""
+        pieces: list[Bytes] = [np.empty(0, np.uint8)] * len(batch)
+        shared: dict[int, list[int]] = {}
+        for number, chunk in enumerate(batch):
+            tensor = tensors[chunk.tensor]
+            if tensor._draw is None or len(batch) == 1:
+                pieces[number] = tensor(chunk.start, chunk.count).view(np.uint8)
+            else:
+                shared.setdefault(id(tensor._draw), []).append(number)
+        for numbers in shared.values():
+            members = [batch[number] for number in numbers]
+            first = tensors[members[0].tensor]
+            assert first._draw is not None
+            parts = [(tensors[chunk.tensor].words, chunk.start, chunk.count) for chunk in members]
+            together = first._draw(Joined(parts), 0, sum(chunk.count for chunk in members)).view(np.uint8)
+            at = 0
+            for number, chunk in zip(numbers, members, strict=True):
+                end = at + chunk.count * first.spec.dtype.itemsize
+                pieces[number] = together[at:end]
+                at = end
+        return pieces
+
     @classmethod
     def all_of(cls, specs: Sequence[TensorSpec]) -> "list[Tensor]":
         """These tensors, each law made ready once for all that share it."""
@@ -69,8 +95,13 @@ class Tensor:
     def __call__(self, start: int, count: int) -> NDArray[np.generic]:
         """Elements ``start`` to ``start + count``: little-endian, bfloat16 as its bits."""
         if self._draw:
-            return self._draw(Words(self.spec.seed, self.spec.stream_name), start, count)
+            return self._draw(self.words, start, count)
         return self._whole()[start : start + count]
+
+    @property
+    def words(self) -> Words:
+        """The words of its stream."""
+        return Words(self.spec.seed, self.spec.stream_name)
 
     def _whole(self) -> NDArray[np.generic]:
         made, dtype = self.spec.made, self.spec.dtype
@@ -88,7 +119,7 @@ class Tensor:
     def _draws(self, law: Law, start: int, count: int) -> NDArray[np.float64]:
         """What a structure is made from: float64 draws of the tensor's stream."""
         draw = Draw(law, DTYPES["float64"], count)
-        words = Words(self.spec.seed, self.spec.stream_name)
+        words = self.words
         out = np.empty(count)
         for at in range(0, count, CHUNK):
             size = min(CHUNK, count - at)

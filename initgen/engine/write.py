@@ -2,7 +2,9 @@
 
 import errno
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import IO, Literal, cast
 
@@ -108,20 +110,52 @@ def _allocate(descriptor: int, size: int) -> None:
 def _fill(
     descriptor: int, tensors: Sequence[Tensor], extents: Sequence[Extent], threads: int | None, progress: Progress
 ) -> None:
-    def put(batch: list[Chunk]) -> int:
-        total = 0
-        for chunk in batch:
-            tensor, extent = tensors[chunk.tensor], extents[chunk.tensor]
-            data = tensor(chunk.start, chunk.count).view(np.uint8).data
-            at = extent.offset + chunk.start * tensor.spec.dtype.itemsize
-            done = 0
-            while done < len(data):
-                done += os.pwrite(descriptor, data[done:], at + done)
-            total += done
-        return total
+    def put(run: Run) -> int:
+        with run.alone(small):
+            pieces = Tensor.pieces(tensors, run.batch)
+        data = pieces[0].data if len(pieces) == 1 else np.concatenate(pieces).data
+        done = 0
+        while done < len(data):
+            done += os.pwrite(descriptor, data[done:], run.offset + done)
+        return done
 
-    for nbytes in ordered(put, batches([tensor.spec for tensor in tensors]), threads):
+    small = threading.Lock()
+    for nbytes in ordered(put, _runs(tensors, extents), threads):
         progress(nbytes)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Chunks whose bytes follow one another in a file, and where the first begins."""
+
+    batch: list[Chunk]
+    offset: int
+    nbytes: int
+
+    def alone(self, lock: threading.Lock) -> AbstractContextManager[object]:
+        """Keeps threads that handle small tensors from each other, who would only fight for the interpreter."""
+        return lock if len(self.batch) > 1 else nullcontext()
+
+
+def _runs(tensors: Sequence[Tensor], extents: Sequence[Extent]) -> Iterator[Run]:
+    """All chunks in the order of the file, small ones that are neighbours together."""
+    order = sorted(range(len(tensors)), key=lambda number: extents[number].offset)
+    for batch in batches([tensors[number].spec for number in order]):
+        run: list[Chunk] = []
+        begin = end = 0
+        for chunk in batch:
+            number = order[chunk.tensor]
+            size = tensors[number].spec.dtype.itemsize
+            at = extents[number].offset + chunk.start * size
+            if run and at != end:
+                yield Run(run, begin, end - begin)
+                run = []
+            if not run:
+                begin = at
+            run.append(Chunk(number, chunk.start, chunk.count))
+            end = at + chunk.count * size
+        if run:
+            yield Run(run, begin, end - begin)
 
 
 def _pieces(
@@ -221,27 +255,30 @@ def differences(
     with open(path, "rb") as file:
         descriptor = file.fileno()
 
-        def compare(batch: list[Chunk]) -> list[tuple[Chunk, int, int]]:
-            found = []
-            for chunk in batch:
-                tensor, extent = tensors[chunk.tensor], extents[chunk.tensor]
-                size = tensor.spec.dtype.itemsize
-                wanted = tensor(chunk.start, chunk.count).view(np.uint8)
-                got = read_at(descriptor, extent.offset + chunk.start * size, chunk.count * size, path)
-                if got != wanted.data:
-                    wrong = np.flatnonzero((np.frombuffer(got, np.uint8) != wanted).reshape(-1, size).any(axis=1))
+        def compare(run: Run) -> list[tuple[Chunk, int, int]]:
+            got = np.frombuffer(read_at(descriptor, run.offset, run.nbytes, path), np.uint8)
+            with run.alone(small):
+                pieces = Tensor.pieces(tensors, run.batch)
+            wanted = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+            if got.data == wanted.data:
+                return []
+            found, at = [], 0
+            for chunk, piece in zip(run.batch, pieces, strict=True):
+                size = tensors[chunk.tensor].spec.dtype.itemsize
+                wrong = np.flatnonzero((got[at : at + piece.size] != piece).reshape(-1, size).any(axis=1))
+                at += piece.size
+                if wrong.size:
                     found.append((chunk, wrong.size, chunk.start + int(wrong[0])))
             return found
 
-        counts: dict[int, Difference] = {}
-        for found in ordered(compare, batches(specs), threads):
+        small = threading.Lock()
+        counts: dict[int, tuple[int, int]] = {}
+        for found in ordered(compare, _runs(tensors, extents), threads):
             for chunk, count, first in found:
-                known = counts.get(chunk.tensor)
-                name = specs[chunk.tensor].name
-                counts[chunk.tensor] = (
-                    Difference(name, count + known.count, known.first) if known else Difference(name, count, first)
-                )
-        yield from counts.values()
+                known, earliest = counts.get(chunk.tensor, (0, first))
+                counts[chunk.tensor] = (known + count, earliest)
+        for number in sorted(counts):
+            yield Difference(specs[number].name, *counts[number])
 
 
 def read_at(descriptor: int, offset: int, nbytes: int, path: str) -> bytes:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_MAX_RATIO = 1000
+# Deflate makes at most 1032 bytes of one.
+_MAX_RATIO = 1032
 _MAX_LOAD = 1 << 31
 # The earliest time that zip can say.
 _TIME = (1980, 1, 1, 0, 0, 0)
@@ -62,12 +63,14 @@ class Npz(Format):
 
     def read(self, path: str) -> Contents:
         import zipfile
+        import zlib
 
         try:
             with zipfile.ZipFile(path) as archive, open(path, "rb") as raw:
                 return Contents(tuple(self._entries(path, archive, raw)))
-        except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zipfile.LargeZipFile) as error:
-            raise FormatError(f"{path}: {str(error).splitlines()[0]}", "the file is damaged, or no .npz") from None
+        except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
+            reason = (str(error) or "it ends too early").splitlines()[0]
+            raise FormatError(f"{path}: {reason}", "the file is damaged, or no .npz") from None
 
     def _entries(self, path: str, archive: "zipfile.ZipFile", raw: BinaryIO) -> Iterator[Stored]:
         size = os.fstat(raw.fileno()).st_size
@@ -101,12 +104,14 @@ class Npz(Format):
 
     def load(self, path: str, stored: Stored) -> "NDArray[np.generic]":
         import zipfile
+        import zlib
 
         import numpy as np
 
         try:
             with np.load(path, allow_pickle=False) as archive:
                 array: NDArray[np.generic] = archive[stored.name]
-        except (zipfile.BadZipFile, EOFError, ValueError, KeyError, RuntimeError) as error:
-            raise FormatError(f"{path}: {stored.name}: {str(error).splitlines()[0]}", "the file is damaged") from None
+        except (zipfile.BadZipFile, EOFError, zlib.error, ValueError, KeyError, RuntimeError) as error:
+            reason = (str(error) or "it ends too early").splitlines()[0]
+            raise FormatError(f"{path}: {stored.name}: {reason}", "the file is damaged") from None
         return array

@@ -64,6 +64,7 @@ def read_recipe(text: str, path: str) -> dict[str, TensorSpec]:
         stream: str
         tensors: dict[str, Entry]
 
+    fields = [field for field in Entry.__struct_fields__ if field not in ("shape", "params")]
     try:
         recipe = msgspec.json.decode(text, type=Recipe)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
@@ -73,7 +74,15 @@ def read_recipe(text: str, path: str) -> dict[str, TensorSpec]:
             f"{path}: its recipe is of version {recipe.initgen}, stream {recipe.stream!r}",
             f"a newer initgen wrote it; this one knows version 1, {STREAM}",
         )
-    return {name: _spec(name, entry) for name, entry in recipe.tensors.items()}
+    specs: dict[str, TensorSpec] = {}
+    alike: dict[object, TensorSpec] = {}
+    for name, entry in recipe.tensors.items():
+        # The tensors of a model are mostly alike but for their names; each kind is checked once.
+        key = (*(getattr(entry, field) for field in fields), *entry.shape, None, *entry.params.items())
+        if key not in alike:
+            alike[key] = _spec(name, entry)
+        specs[name] = alike[key].renamed(name)
+    return specs
 
 
 def _spec(name: str, entry: Any) -> TensorSpec:

@@ -47,6 +47,7 @@ class _Settling:
         self._rules = [_Ready(rule) for rule in model.rules]
         self._done: dict[str, TensorSpec] = {}
         self._open: list[str] = []
+        self._alike: dict[object, TensorSpec] = {}
 
     def all(self) -> list[TensorSpec]:
         return [self.one(name) for name in self._model.drafts]
@@ -101,8 +102,15 @@ class _Settling:
                 if said.tied is None:
                     raise BadParameter("has neither scheme nor tied")
                 return self._tied(draft, file, said.tied)
+            # The tensors of a model are mostly alike but for their names; each kind is checked once.
+            key = (id(said), id(draft.options), id(draft.file), draft.shape, draft.dtype)
+            if key in self._alike and not said.fan_from:
+                return self._alike[key].renamed(draft.name)
             spec = self._drawn(draft, said, rule, file, star)
-            return spec if said.tied is None else replace(spec, tied=said.tied)
+            if said.tied is not None:
+                spec = replace(spec, tied=said.tied)
+            self._alike[key] = spec
+            return spec
         except SpecError:
             raise
         except InitgenError as error:

@@ -96,6 +96,12 @@ class TensorSpec:
             return self.scheme.build(self.shape, self.kernel, self.params)
         return self.scheme.law(self.fans or Fans(1, 1), self.params)
 
+    def renamed(self, name: str) -> "TensorSpec":
+        """The same under another name; what was computed of it is kept, which `dataclasses.replace` would not do."""
+        other = object.__new__(TensorSpec)
+        other.__dict__.update(self.__dict__, name=name)
+        return other
+
     @property
     def title(self) -> str:
         """The scheme as the command line writes it, with the parameters that are not the default."""

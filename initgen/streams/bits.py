@@ -6,6 +6,7 @@ nothing of ``SeedSequence`` or ``Generator``, which numpy may improve, takes par
 
 import hashlib
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -61,3 +62,18 @@ class Words:
         words = self.words64(first, (start + count + 1) // 2 - first)
         halves = words.astype("<i8", copy=False).view("<u4").astype(np.uint32, copy=False)
         return halves[start % 2 : start % 2 + count]
+
+
+class Joined:
+    """Pieces of several streams, end to end, as if they were the words of one."""
+
+    def __init__(self, parts: Sequence[tuple[Words, int, int]]) -> None:
+        self._parts = parts
+
+    def words64(self, start: int, count: int) -> NDArray[np.int64]:
+        """All pieces, as 64-bit words."""
+        return np.concatenate([words.words64(first, size) for words, first, size in self._parts])
+
+    def words32(self, start: int, count: int) -> NDArray[np.uint32]:
+        """All pieces, as 32-bit words."""
+        return np.concatenate([words.words32(first, size) for words, first, size in self._parts])

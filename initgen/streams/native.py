@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from initgen.core.dtypes import DType
 from initgen.laws import Constant, Law, Uniform
 from initgen.streams import rounding
-from initgen.streams.bits import Words
+from initgen.streams.bits import Joined, Words
 
 Floats = NDArray[np.float64]
 F = TypeVar("F", bound=np.floating)
@@ -56,7 +56,7 @@ class Draw:
         if self._all:
             _lines_of(law)  # now, and not in several threads at once
 
-    def __call__(self, words: Words, start: int, count: int) -> NDArray[np.generic]:
+    def __call__(self, words: Words | Joined, start: int, count: int) -> NDArray[np.generic]:
         """Elements ``start`` to ``start + count``, little-endian as stored (bfloat16 as its bits)."""
         if self.dtype.whole:
             return np.full(count, int(self._low), self.dtype.numpy)

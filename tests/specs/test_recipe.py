@@ -11,7 +11,12 @@ from initgen.specs.recipe import read_recipe, recipe_of
 from initgen.specs.tensor import tensor_spec
 
 SPECS = [
-    tensor_spec(s.name, (3, 4, 8), name=s.name, **({} if s.fans == "none" else {"fan_in": 6, "fan_out": 5}))
+    tensor_spec(
+        s.name,
+        (8,) if s.name == "unit_forget_bias" else (3, 4, 8),
+        name=s.name,
+        **({} if s.fans == "none" else {"fan_in": 6, "fan_out": 5}),
+    )
     for s in SCHEMES
     if s.name not in ("identity", "sparse")
 ]
