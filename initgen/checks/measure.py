@@ -1,7 +1,7 @@
 """One pass over a tensor: everything that `stats` needs to know of it, in constant memory."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +77,12 @@ class Measured:
     @property
     def fingerprint(self) -> tuple[object, ...]:
         """Equal tensors have equal ones; unequal tensors practically never."""
-        return self.count, self.low, self.high, self.sum1, self.sum2, self.lag, self.cells.tobytes()
+        return self.count, self.low, self.high, self.sum1, self.sum2, self.lag
+
+    @property
+    def settled(self) -> "Measured":
+        """Without the cells, which take half a megabyte and are of no use once a tensor is judged."""
+        return replace(self, cells=np.zeros(1, np.int64))
 
 
 def measure(source: Source, shift: float | None = None, threads: int | None = None) -> Measured:

@@ -101,7 +101,7 @@ def tensor_stats(source: Source, spec: TensorSpec | None, share: float, threads:
     seems: list[str] = []
     if stored.dtype and not problem and isinstance(made, Law) and not all(test.passed for test in tests):
         seems = lookalikes(measured, stored.shape, stored.dtype, spec)
-    return TensorStats(stored.name, stored.shape, kind, measured, spec, tuple(tests), tuple(seems), problem)
+    return TensorStats(stored.name, stored.shape, kind, measured.settled, spec, tuple(tests), tuple(seems), problem)
 
 
 def _law_tests(measured: Measured, law: Law, spec: TensorSpec, share: float) -> list[Test]:

@@ -107,6 +107,23 @@ class MambaALog(Pattern):
 
 
 @dataclass(frozen=True)
+class InverseFrequencies(Pattern):
+    """theta^0, theta^(-1/n), theta^(-2/n) … along the last axis of n: the rotary_emb.inv_freq of older checkpoints."""
+
+    theta: float
+    what = "theta^(-i/n) along the last axis"
+
+    def values(self) -> "Floats":
+        from decimal import Context, Decimal
+
+        import numpy as np
+
+        exact = Context(prec=25)
+        theta, n = exact.ln(Decimal(self.theta)), self.shape[-1]
+        return np.array([float(exact.exp(exact.divide(exact.multiply(theta, -i), Decimal(n)))) for i in range(n)])
+
+
+@dataclass(frozen=True)
 class MambaDtBias(Structure):
     """The inverse of softplus of time steps that are uniform in their logarithm."""
 

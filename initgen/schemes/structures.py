@@ -95,6 +95,13 @@ def _unit_forget_bias(shape: Shape, kernel: Kernel, values: Values) -> Structure
     return UnitForgetBias(shape)
 
 
+def _inverse_frequencies(shape: Shape, kernel: Kernel, values: Values) -> Structure:
+    _need_rank("inverse_frequencies", shape, 1, 64)
+    from initgen.schemes.patterns import InverseFrequencies
+
+    return InverseFrequencies(shape, real(values, "theta"))
+
+
 def _mamba_a_log(shape: Shape, kernel: Kernel, values: Values) -> Structure:
     _need_rank("mamba_a_log", shape, 1, 64)
     from initgen.schemes.patterns import MambaALog
@@ -196,6 +203,16 @@ SCHEMES = (
         "0, 1, 0, 0",
         "Jozefowicz et al. 2015, section 2.2; keras.layers.LSTM(unit_forget_bias=True)",
         build=_unit_forget_bias,
+    ),
+    Scheme(
+        "inverse_frequencies",
+        "torch",
+        "the frequencies of rotary positions, n = half the width of a head",
+        "W[…, i] = theta^(-i/n)",
+        "Su et al. 2021, section 3.2.2; rotary_emb.inv_freq of older checkpoints",
+        build=_inverse_frequencies,
+        params=(positive("theta", 10000.0),),
+        aliases=("inv_freq",),
     ),
     Scheme(
         "mamba_a_log",

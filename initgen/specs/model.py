@@ -177,11 +177,11 @@ def _take(
     for index, name in enumerate(included):
         where: Where = ("include", index) if isinstance(table.include, list) else ("include",)
         inner = _included(document, name, where)
-        if inner.path in chain:
-            raise document.error(where, f"{name} includes itself: {' → '.join((*chain, inner.path))}")
+        if (inner.path or inner.shown) in chain:
+            raise document.error(where, f"{name} includes itself: {' → '.join((*chain, inner.path or inner.shown))}")
         if len(chain) > _MAX_FILES:
             raise document.error(where, f"more than {_MAX_FILES} files include one another")
-        _take(model, inner, scope.given, (*chain, inner.path), seeded=seeded)
+        _take(model, inner, scope.given, (*chain, inner.path or inner.shown), seeded=seeded)
     if table.preset is not None:
         try:
             add_preset(model, table.preset, scope.given)

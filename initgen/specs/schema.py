@@ -40,7 +40,12 @@ LayoutName = Annotated[
     ),
 ]
 Seed = Annotated[int, Meta(description="From 0 to 2^64 - 1.", extra_json_schema={"minimum": 0})]
-Size = Annotated[int | str, Meta(description="A whole number, or an expression: ${4 * d_model}.")]
+Size = Annotated[
+    int | str,
+    Meta(
+        description="A whole number, or an expression: ${4 * d_model}; axis_0, axis_1 are the tensor's own sizes in fans."
+    ),
+]
 
 
 class Options(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -62,8 +67,8 @@ class Options(Struct, forbid_unknown_fields=True, kw_only=True):
         | None
     ) = None
     groups: Size | None = None
-    transposed: Annotated[bool, Meta(description="The kernel of a transposed convolution: true fans.")] = False
-    depthwise: Annotated[bool, Meta(description="A depthwise kernel: true fans.")] = False
+    transposed: Annotated[bool, Meta(description="The kernel of a transposed convolution: true fans.")] | None = None
+    depthwise: Annotated[bool, Meta(description="A depthwise kernel: true fans.")] | None = None
 
 
 class TensorTable(Options, kw_only=True):

@@ -15,6 +15,7 @@ Given = int | float | str | Taken
 Shapes = Mapping[str, Shape]
 
 _FIELD = re.compile(r"\$\{([^{}]*)\}")
+_AXIS = re.compile(r"axis_[0-9]", re.ASCII)
 
 
 class Scope:
@@ -81,12 +82,21 @@ class Scope:
             )
         return sizes.pop()
 
-    def number(self, text: str) -> Number:
-        """The value of a text that is one number: ``${…}``, or arithmetic over such."""
+    def number(self, text: str, shape: Shape = ()) -> Number:
+        """The value of a text that is one number: ``${…}``, or arithmetic over such.
+
+        Args:
+            shape: of the tensor that the text speaks of; ``axis_0``, ``axis_1``, … are its sizes.
+        """
+
+        def value(name: str) -> Number:
+            axis = int(name[5:]) if _AXIS.fullmatch(name) and name not in self.given else len(shape)
+            return shape[axis] if axis < len(shape) else self[name]
+
         # Outside the braces only numbers may stand, so that a size never depends on what a word could mean.
         if _FIELD.fullmatch(text):
-            return evaluate(text[2:-1], self.__getitem__)
-        return evaluate(_FIELD.sub(lambda field: f"({field[1]})", text), self.__getitem__)
+            return evaluate(text[2:-1], value)
+        return evaluate(_FIELD.sub(lambda field: f"({field[1]})", text), value)
 
     def fill(self, text: str) -> str:
         """``text`` with every ``${…}`` replaced by its value."""

@@ -3,10 +3,12 @@
 import re
 from dataclasses import replace
 from fnmatch import fnmatchcase, translate
+from typing import Any
 
 from initgen.core.dtypes import DTYPES
 from initgen.core.errors import BadParameter, InitgenError, SpecError
 from initgen.core.params import Value
+from initgen.core.shapes import Shape
 from initgen.specs.model import Draft, File, Model, Rule
 from initgen.specs.schema import Options, RuleTable, Size
 from initgen.specs.scope import Scope
@@ -140,24 +142,22 @@ class _Settling:
         return self._dtype if self._dtype and not DTYPES[own].whole else own
 
     def _drawn(self, draft: Draft, said: Options, rule: "_Ready | None", file: File, star: str) -> TensorSpec:
-        own = draft.options
-        options = own if own is not None and rule else None  # what the tensor itself adds to a rule
-        scope = file.scope
-        scheme, params = rule.scheme if rule else _scheme(said, scope)
-        fan_in = _size(said.fan_in, scope)
-        if said.fan_from is not None:
-            fan_in = self._fan_of(draft, said.fan_from, star)
-        groups, fan_out = _size(said.groups, scope), _size(said.fan_out, scope)
-        layout = said.layout
-        transposed, depthwise, seed = said.transposed, said.depthwise, said.seed
-        if options is not None and draft.file is not None:
-            layout = options.layout or layout
-            fan_in = fan_in if options.fan_in is None else _size(options.fan_in, draft.file.scope)
-            fan_out = fan_out if options.fan_out is None else _size(options.fan_out, draft.file.scope)
-            groups = groups if options.groups is None else _size(options.groups, draft.file.scope)
-            transposed, depthwise = transposed or options.transposed, depthwise or options.depthwise
-            seed = seed if options.seed is None else options.seed
-        layout = layout or (draft.file.table.layout if draft.file else None) or file.table.layout or self._layout
+        layers = [(said, file.scope)]
+        if rule and draft.options is not None and draft.file is not None:
+            layers.insert(0, (draft.options, draft.file.scope))  # what the tensor itself adds to a rule
+
+        def first(key: str) -> Any:
+            return next((value for options, _ in layers if (value := getattr(options, key)) is not None), None)
+
+        def size(key: str) -> int | None:
+            sizes = (_size(getattr(options, key), scope, draft.shape) for options, scope in layers)
+            return next((size for size in sizes if size is not None), None)
+
+        scheme, params = rule.scheme if rule else _scheme(said, file.scope)
+        fan_in, groups, seed, beside = size("fan_in"), size("groups"), first("seed"), first("fan_from")
+        if fan_in is None and beside is not None:
+            fan_in = self._fan_of(draft, beside, star)
+        layout = first("layout") or (draft.file.table.layout if draft.file else None) or file.table.layout
         return tensor_spec(
             scheme,
             draft.shape,
@@ -166,12 +166,12 @@ class _Settling:
             dtype=self._dtype_of(draft, said, file),
             seed=self._seed if seed is None else seed,
             keyed=seed is None,
-            layout=layout,
+            layout=layout or self._layout,
             groups=1 if groups is None else groups,
-            transposed=transposed,
-            depthwise=depthwise,
+            transposed=bool(first("transposed")),
+            depthwise=bool(first("depthwise")),
             fan_in=fan_in,
-            fan_out=fan_out,
+            fan_out=size("fan_out"),
         )
 
     def _has_fans(self, name: str) -> bool:
@@ -251,10 +251,10 @@ def _scheme(said: Options, scope: Scope) -> tuple[str, dict[str, Value]]:
     return name, params
 
 
-def _size(given: "Size | None", scope: Scope) -> int | None:
+def _size(given: "Size | None", scope: Scope, shape: Shape = ()) -> int | None:
     if given is None or isinstance(given, int):
         return given
-    value = scope.number(given)
+    value = scope.number(given, shape)
     if not isinstance(value, int):
         raise BadParameter(f"{given} is {value}, not a whole number")
     return value
