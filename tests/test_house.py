@@ -43,7 +43,9 @@ SAMPLE = ("sample", "-s", "he_uniform", "--shape", "9x9")
         (run(*SAMPLE, "-o", "x.npy"), {"numpy"}),
         (run(*SAMPLE, "--dtype", "bfloat16", "-o", "x.safetensors"), {"numpy"}),
         (run(*SAMPLE, "-o", "x.h5"), {"numpy", "h5py"}),
-        (run("schemes"), {"rich", "numpy"}),
+        (run("schemes"), {"rich"}),
+        (run("spec", "--schema"), {"msgspec"}),
+        (run("spec", "--preset", "gpt2"), {"msgspec"}),
     ],
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(code, allowed, tmp_path):

@@ -1,21 +1,25 @@
 """Results as JSON: one document, plain names, null where there is no number."""
 
+from __future__ import annotations
+
 import json
 import math
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from initgen.checks.diff import Diff
-from initgen.checks.stats import FileStats
-from initgen.checks.tensor import TensorStats
-from initgen.checks.verify import Verified
-from initgen.core.params import Param
-from initgen.engine.files import Plan
-from initgen.engine.write import Written
 from initgen.laws import Law
-from initgen.schemes import Scheme
-from initgen.specs.tensor import TensorSpec
+
+if TYPE_CHECKING:
+    from initgen.checks.diff import Diff
+    from initgen.checks.stats import FileStats
+    from initgen.checks.tensor import TensorStats
+    from initgen.checks.verify import Verified
+    from initgen.core.params import Param
+    from initgen.engine.files import Plan
+    from initgen.engine.write import Written
+    from initgen.schemes import Scheme
+    from initgen.specs.tensor import TensorSpec
 
 
 def dumps(value: Any) -> str:

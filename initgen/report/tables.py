@@ -1,19 +1,24 @@
 """Models as tables for people: their tensors, and what differs between two."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
-from initgen.checks.diff import Diff
 from initgen.core.shapes import Shape, format_shape
-from initgen.engine.files import Plan
 from initgen.engine.output import in_units
 from initgen.laws import Constant, Law
 from initgen.report.console import columns
 from initgen.specs.names import expand, fold
-from initgen.specs.tensor import TensorSpec
+
+if TYPE_CHECKING:
+    from initgen.checks.diff import Diff
+    from initgen.engine.files import Plan
+    from initgen.specs.tensor import TensorSpec
 
 
 def show_specs(out: Console, specs: Sequence[TensorSpec], plan: Plan | None) -> None:

@@ -1,20 +1,25 @@
 """Results as text for people."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
-from initgen.checks.measure import Measured
-from initgen.checks.stats import FileStats
-from initgen.checks.tensor import TensorStats, Test
 from initgen.core.registry import camel
 from initgen.core.shapes import format_shape
 from initgen.laws import Constant, Law
 from initgen.report.chart import histogram
 from initgen.report.console import columns, facts
-from initgen.schemes import Scheme
-from initgen.specs.tensor import TensorSpec
+
+if TYPE_CHECKING:
+    from initgen.checks.measure import Measured
+    from initgen.checks.stats import FileStats
+    from initgen.checks.tensor import TensorStats, Test
+    from initgen.schemes import Scheme
+    from initgen.specs.tensor import TensorSpec
 
 
 def show_stats(out: Console, file: FileStats) -> None:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 
 from initgen.core.dtypes import DType
@@ -16,6 +15,7 @@ from initgen.specs.schema import Options, RuleTable, SpecTable, read_table
 from initgen.specs.scope import Given, Scope
 
 _MAX_FILES = 100
+_PRESETS = Path(__file__).parent / "presets"
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,7 @@ def add_preset(model: Model, name: str, variables: Mapping[str, Given] | None = 
 
 def presets() -> list[str]:
     """Names of the presets that ship with initgen."""
-    names = (Path(entry.name) for entry in resources.files("initgen.specs").joinpath("presets").iterdir())
-    return sorted(name.stem for name in names if name.suffix == ".toml" and name.stem != "buffers")
+    return sorted(path.stem for path in _PRESETS.glob("*.toml") if path.stem != "buffers")
 
 
 def preset_document(name: str) -> Document:
@@ -130,7 +129,7 @@ def preset_document(name: str) -> Document:
 
 
 def _shipped(file: str) -> Document:
-    text = resources.files("initgen.specs").joinpath("presets", file).read_text(encoding="utf-8")
+    text = (_PRESETS / file).read_text(encoding="utf-8")
     return document_of(text, f"preset {file.removesuffix('.toml')}", "", "toml")
 
 
