@@ -20,11 +20,17 @@ _PRESETS = Path(__file__).parent / "presets"
 
 @dataclass(frozen=True)
 class File:
-    """One spec file: what holds for all that stands in it."""
+    """One spec file: what holds for all that stands in it, and in what it includes unless that says otherwise.
+
+    Attributes:
+        layout: its own, or that of its preset.
+    """
 
     document: Document
     table: SpecTable
     scope: Scope
+    dtype: str | None = None
+    layout: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,7 @@ class Model:
     """All that was described, before the schemes are settled: see `settle`."""
 
     seed: int | None = None
+    layout: str | None = None
     drafts: dict[str, Draft] = field(default_factory=dict)
     rules: list[Rule] = field(default_factory=list)
     scopes: list[Scope] = field(default_factory=list)
@@ -98,17 +105,19 @@ def read_model(path: str, variables: Mapping[str, Given] | None = None) -> Model
     """
     model = Model()
     document = read_document(path)
-    _take(model, document, variables or {}, (document.path,))
+    _take(model, document, variables or {}, (document.path,), None)
     return model
 
 
 def add_preset(model: Model, name: str, variables: Mapping[str, Given] | None = None) -> None:
-    """Put the rules of a preset behind those that are there.
+    """Put the rules of a preset behind those that are there; its layout is the model's where nothing else is said.
 
     Raises:
         UnknownName: there is no such preset.
     """
-    _take(model, preset_document(name), variables or {}, (f"preset {name}",))
+    document = preset_document(name)
+    model.layout = model.layout or read_table(document).layout
+    _take(model, document, variables or {}, (f"preset {name}",), None)
 
 
 def presets() -> list[str]:
@@ -150,17 +159,33 @@ def rules_of(texts: Iterable[str]) -> list[Rule]:
 
 
 def _take(
-    model: Model, document: Document, inherited: Mapping[str, Given], chain: tuple[str, ...], *, seeded: bool = False
+    model: Model,
+    document: Document,
+    inherited: Mapping[str, Given],
+    chain: tuple[str, ...],
+    above: File | None,
+    *,
+    seeded: bool = False,
 ) -> None:
     """Add what a file says to the model, then what it includes, then its preset.
 
     Args:
         chain: the files that include one another down to this one.
+        above: the file that includes this one.
         seeded: whether one of those gives the seed, which then is the model's.
     """
     table = read_table(document)
     scope = Scope(table.variables, inherited)
-    file = File(document, table, scope)
+    layout, dtype = table.layout, table.dtype
+    try:
+        preset = None if table.preset is None else preset_document(table.preset)
+    except UnknownName as error:
+        raise document.blame(("preset",), error) from None
+    if layout is None and preset is not None:
+        layout = read_table(preset).layout
+    if above is not None:
+        layout, dtype = layout or above.layout, dtype or above.dtype
+    file = File(document, table, scope, dtype, layout)
     model.scopes.append(scope)
     if table.seed is not None and not seeded:
         if model.seed not in (None, table.seed):
@@ -180,12 +205,9 @@ def _take(
             raise document.error(where, f"{name} includes itself: {' → '.join((*chain, inner.path or inner.shown))}")
         if len(chain) > _MAX_FILES:
             raise document.error(where, f"more than {_MAX_FILES} files include one another")
-        _take(model, inner, scope.given, (*chain, inner.path or inner.shown), seeded=seeded)
-    if table.preset is not None:
-        try:
-            add_preset(model, table.preset, scope.given)
-        except UnknownName as error:
-            raise document.blame(("preset",), error) from None
+        _take(model, inner, scope.given, (*chain, inner.path or inner.shown), file, seeded=seeded)
+    if preset is not None:
+        _take(model, preset, scope.given, (*chain, preset.shown), None)
 
 
 def _included(document: Document, name: str, where: Where) -> Document:
@@ -217,7 +239,7 @@ def _drafts(file: File, text: str, shape: str | list[int | str], options: Option
         check_shape(sizes)
     except BadParameter as error:
         raise blame(("shape",), error) from None
-    dtype = options.dtype or file.table.dtype
+    dtype = options.dtype or file.dtype
     for name in names:
         yield Draft(name, sizes, dtype, options, file, blame)
 

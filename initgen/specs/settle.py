@@ -26,7 +26,7 @@ def settle(
     Args:
         seed: in place of the model's, which is 0 by default.
         dtype: in place of every floating-point dtype.
-        layout: where neither tensor nor rule nor file says one; keras by default.
+        layout: where neither tensor nor rule nor file says one; by default the preset's, or keras.
 
     Raises:
         SpecError: a tensor without a scheme, or with one that has no answer for it; none at all.
@@ -38,7 +38,7 @@ def settle(
     shapes = {name: draft.shape for name, draft in model.drafts.items()}
     for scope in model.scopes:
         scope.shapes = shapes
-    return _Settling(model, (model.seed or 0) if seed is None else seed, dtype, layout or "keras").all()
+    return _Settling(model, (model.seed or 0) if seed is None else seed, dtype, layout or model.layout or "keras").all()
 
 
 class _Settling:
@@ -138,7 +138,7 @@ class _Settling:
         return fitting[0] if len(fitting) == 1 else None
 
     def _dtype_of(self, draft: Draft, said: Options | None, file: File) -> str:
-        own = draft.dtype or (said.dtype if said else None) or file.table.dtype or "float32"
+        own = draft.dtype or (said.dtype if said else None) or file.dtype or "float32"
         return self._dtype if self._dtype and not DTYPES[own].whole else own
 
     def _drawn(self, draft: Draft, said: Options, rule: "_Ready | None", file: File, star: str) -> TensorSpec:
@@ -157,7 +157,7 @@ class _Settling:
         fan_in, groups, seed, beside = size("fan_in"), size("groups"), first("seed"), first("fan_from")
         if fan_in is None and beside is not None:
             fan_in = self._fan_of(draft, beside, star)
-        layout = first("layout") or (draft.file.table.layout if draft.file else None) or file.table.layout
+        layout = first("layout") or (draft.file.layout if draft.file else None) or file.layout
         return tensor_spec(
             scheme,
             draft.shape,

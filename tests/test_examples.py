@@ -1,0 +1,53 @@
+"""The examples: each is a sound spec of the model that it says, with the laws that it says."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+import initgen
+
+EXAMPLES = Path(initgen.__file__).parent.parent / "examples"
+
+# File, tensors, weights, and some of the stds, from the frameworks' definitions.
+SPECS = [
+    ("mlp.yaml", 4, 784 * 256 + 256 + 2560 + 10, {"layers/dense/vars/0": math.sqrt(2 / 784)}),
+    (
+        "cnn.toml",
+        22,
+        129_517,
+        {
+            # kaiming_normal(mode="fan_out", nonlinearity="relu"): sqrt(2 / (out k k))
+            "stem.conv.weight": math.sqrt(2 / (32 * 9)),
+            "stages.0.conv.weight": math.sqrt(2 / (64 * 9)),
+            "stages.1.conv.weight": math.sqrt(2 / (128 * 9)),
+            "fc.weight": 1 / math.sqrt(3 * 128),
+            "fc.bias": 1 / math.sqrt(3 * 128),
+        },
+    ),
+    ("gpt2.toml", 148, 124_439_808, {"transformer.h.7.mlp.c_proj.weight": 0.02 / math.sqrt(24)}),
+    ("llama.toml", 39, 967_808, {"model.layers.3.mlp.up_proj.weight": 0.02}),
+]
+
+
+def test_every_spec_there_is_listed():
+    found = {path.name for path in EXAMPLES.iterdir() if path.suffix in (".toml", ".yaml", ".json")}
+    assert found == {name for name, *_ in SPECS}
+
+
+@pytest.mark.parametrize(("name", "tensors", "weights", "stds"), SPECS)
+def test_an_example_is_the_model_that_it_says(name, tensors, weights, stds):
+    specs = {spec.name: spec for spec in initgen.model(EXAMPLES / name)}
+    assert len(specs) == tensors
+    assert sum(spec.count for spec in specs.values()) == weights
+    for tensor, std in stds.items():
+        assert specs[tensor].made.std == pytest.approx(std, rel=1e-12)
+    text = (EXAMPLES / name).read_text()
+    assert text.startswith("# ")
+    assert f"initgen sample examples/{name} -o " in text
+
+
+def test_variables_make_a_model_small():
+    specs = initgen.model(EXAMPLES / "gpt2.toml", variables={"n_layer": 2, "d_model": 64})
+    assert len(specs) == 2 * 12 + 4
+    assert max(spec.shape[-1] for spec in specs) == 256
