@@ -1,21 +1,31 @@
 """README tells the truth: what its transcripts show is what the commands print.
 
-``python tests/test_readme.py`` (``make readme``) writes what they print now into README.md.
+``python tests/test_readme.py`` (``make readme``) writes what they print now into README.md, and the schema beside the docs.
 """
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-README = Path(__file__).parent.parent / "README.md"
+import pytest
+
+import initgen
+from initgen.specs.schema import json_schema
+
+TOP = Path(__file__).parent.parent
+README = TOP / "README.md"
+SCHEMA = TOP / "docs" / "spec.schema.json"
 TRANSCRIPT = re.compile(r"(?<=```console\n).*?(?=```\n)", re.DOTALL)
+TOML = re.compile(r"(?<=```toml\n).*?(?=```\n)", re.DOTALL)
 PYTHON = re.compile(r"(?<=```python\n).*?(?=```\n)", re.DOTALL)
 
 
 def transcribed(text: str, directory: Path) -> str:
     """``text`` with each transcript as its commands print it, run in order in one directory."""
+    shutil.copytree(TOP / "examples", directory / "examples", dirs_exist_ok=True)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "COLUMNS": "100", "LC_ALL": "C.UTF-8"}
 
@@ -39,8 +49,22 @@ def test_transcripts_are_what_the_commands_print(tmp_path):
 
 def test_python_example_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    shutil.copytree(TOP / "examples", tmp_path / "examples")
     (example,) = PYTHON.findall(README.read_text())
     exec(compile(example, "README.md", "exec"), {})
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/specs.md"])
+def test_specs_in_the_docs_are_sound(page, tmp_path):
+    examples = TOML.findall((TOP / page).read_text())
+    assert examples
+    for example in examples:
+        (tmp_path / "spec.toml").write_text(example)
+        assert len(initgen.model(tmp_path / "spec.toml")) > 5
+
+
+def test_the_schema_beside_the_docs_is_the_one_that_is_printed():
+    assert SCHEMA.read_text() == json_schema() + "\n"
 
 
 if __name__ == "__main__":
@@ -48,3 +72,4 @@ if __name__ == "__main__":
 
     with tempfile.TemporaryDirectory() as name:
         README.write_text(transcribed(README.read_text(), Path(name)))
+    SCHEMA.write_text(json_schema() + "\n")

@@ -99,8 +99,7 @@ def kernel_options(command: F) -> F:
             click.option(
                 "--layout",
                 type=click.Choice(LAYOUTS),
-                show_default="keras",
-                help="Order of the axes: keras (…, in, out) or torch (out, in, …).",
+                help="Order of the axes: keras (…, in, out) or torch (out, in, …).  [default: keras]",
             ),
             click.option("--fan-in", type=WholeType(), help="In place of what the shape gives."),
             click.option("--fan-out", type=WholeType(), help="In place of what the shape gives."),

@@ -24,9 +24,9 @@ _OF_MODELS = ("like", "preset", "rules", "variables", "only")
 @click.option("--shape", type=options.ShapeType(), help="Sizes as 100x64; scalar for none.")
 @options.model_options
 @click.option("--output", "-o", type=click.Path(), help="The file or directory to make; - for standard output.")
-@click.option("--dtype", type=options.DTYPE, show_default="float32", help="Dtype to store.")
-@click.option("--seed", type=options.SeedType(), show_default="0", help="0 to 2^64 - 1, or random.")
-@click.option("--name", show_default="weight", help="The tensor's name in the file.")
+@click.option("--dtype", type=options.DTYPE, help="Dtype to store.  [default: float32]")
+@click.option("--seed", type=options.SeedType(), help="0 to 2^64 - 1, or random.  [default: 0]")
+@click.option("--name", help="The tensor's name in the file.  [default: weight]")
 @options.kernel_options
 @options.format_option
 @click.option("--max-shard-size", metavar="SIZE", help="Of a shard in a directory, like 500MB.  [default: 5GB]")
