@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from initgen.checks.measure import Measured, measure
-from initgen.checks.source import BLOCK, Block, Source
+from initgen.checks.source import BLOCK, Block, Source, source_of_array
 from initgen.engine.draw import Tensor
 from initgen.formats import Stored
+from initgen.schemes.structure import Structure
 from initgen.specs.tensor import TensorSpec
 
 _BARS = 60
@@ -43,8 +44,11 @@ def preview(spec: TensorSpec, threads: int | None = None) -> Preview:
         return (partial(block, start) for start in range(0, spec.count, BLOCK))
 
     source = Source(Stored(spec.name, spec.shape, spec.dtype, spec.dtype.name, None), dtype, blocks)
+    if isinstance(spec.made, Structure):  # which is made whole each time that a part of it is asked for
+        source = source_of_array(tensor(0, spec.count).view(dtype), spec.dtype, spec.name)
     measured = measure(source, threads=threads)
-    head = tensor(0, min(BLOCK, spec.count)).view(dtype).astype(np.float64)
+    first = next(source.blocks(), None)
+    head = (first() if first else np.empty(0)).astype(np.float64)
     span = (measured.low, measured.high)
     bars = np.histogram(head, _BARS, span)[0].tolist() if measured.low < measured.high else []
-    return Preview(measured, tuple(bars), span, tuple(float(value) for value in head[:_FIRST]))
+    return Preview(measured, tuple(bars), span, tuple(head[:_FIRST].tolist()))

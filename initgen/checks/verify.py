@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from initgen.checks.source import Source, recipe_in, source_of
-from initgen.core.errors import FormatError, InitgenError
+from initgen.core.errors import FormatError, InitgenError, printable
 from initgen.core.shapes import format_shape
 from initgen.engine.draw import Tensor
 from initgen.engine.write import Difference, differences
@@ -27,7 +27,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.tensor}: {self.message}"
+        return f"{printable(self.tensor)}: {self.message}"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from initgen import __version__
-from initgen.core.errors import InitgenError
+from initgen.core.errors import InitgenError, printable
 
 COMMANDS = {
     "sample": "initgen.cli.sample",
@@ -171,9 +171,9 @@ def _run(args: list[str] | None) -> int:
 def fail(message: str, hint: str = "") -> int:
     """Say what went wrong on stderr; the exit code for "no answer"."""
     with contextlib.suppress(OSError):
-        print(f"error: {' '.join(message.split())}", file=sys.stderr)
+        print(f"error: {printable(' '.join(message.split()))}", file=sys.stderr)
         if hint:
-            print(f"hint: {' '.join(hint.split())}", file=sys.stderr)
+            print(f"hint: {printable(' '.join(hint.split()))}", file=sys.stderr)
     return 2
 
 

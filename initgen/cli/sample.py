@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from initgen.cli import options
-from initgen.core.errors import FormatError
+from initgen.core.errors import FormatError, printable
 
 if TYPE_CHECKING:
     from initgen.engine.files import Plan
@@ -57,6 +57,8 @@ def command(context: click.Context, /, **given: Any) -> int:
     _warn_if_coarse(specs, given["quiet"])
     output = given["output"]
     if given["dry_run"]:
+        if given["digest"]:
+            raise click.UsageError("--dry-run draws nothing, so there is nothing for --digest")
         return _dry_run(specs, given)
     if given["check"]:
         return _check(specs, given)
@@ -136,17 +138,19 @@ def _option(context: click.Context, name: str) -> str:
 
 def _warn_if_coarse(specs: "list[TensorSpec]", quiet: bool) -> None:
     from initgen.laws import Constant, Law
-    from initgen.streams.rounding import bounds
 
     coarse = []
     for spec in specs:
         made = spec.made
         if isinstance(made, Law) and not isinstance(made, Constant) and made.std < spec.dtype.normal:
-            bounds(made, spec.dtype)  # one that would be all zeros is an error instead
             coarse.append((spec, made.std))
+    if coarse:
+        from initgen.engine.draw import Tensor
+
+        Tensor.all_of(specs)  # one that would be all zeros is an error instead
     if coarse and not quiet:
         spec, std = coarse[0]
-        of = f" of {spec.name}" if len(specs) > 1 else ""
+        of = f" of {printable(spec.name)}" if len(specs) > 1 else ""
         more = f", and {len(coarse) - 1} more are as small" if len(coarse) > 1 else ""
         print(
             f"warning: std {std:.3g}{of} is below {spec.dtype.name}'s smallest normal value {spec.dtype.normal:.3g}"
@@ -160,7 +164,7 @@ def _plan(specs: "list[TensorSpec]", given: dict[str, Any]) -> "Plan":
     from initgen.engine.output import target_of
 
     output, size = given["output"], given["max_shard_size"]
-    if not (output.endswith(os.sep) or os.path.isdir(output) or size):
+    if not (given["check"] or output.endswith(os.sep) or os.path.isdir(output) or size):
         target_of(output)  # what cannot be an output at all may have no suffix, and that is not what is wrong with it
     return plan_files(specs, output, given["form"], None if size is None else parse_size(size))
 
@@ -203,6 +207,8 @@ def _check(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
     if not os.path.exists(output):
         return _answer(f"{output}: there is no such file", 1, given["quiet"])
     same = matches_plan(plan, threads=given["threads"])
+    if same and given["digest"]:
+        _digest(specs, plan, given)
     said = f"{output}: {'is' if same else 'is not'} what this description makes"
     return _answer(said, 0 if same else 1, given["quiet"])
 
@@ -242,11 +248,12 @@ def _digest(specs: "list[TensorSpec]", plan: "Plan | None", given: dict[str, Any
         return 0
     from initgen.core.shapes import format_shape
 
-    # sha256sum -c passes over lines that begin with #.
+    # sha256sum -c passes over lines that begin with #, and takes a backslash in front as the sign of an escaped name.
     for spec in specs:
-        print(f"# {tensors[spec.name]}  {spec.name} {format_shape(spec.shape)} {spec.dtype.name}")
+        print(f"# {tensors[spec.name]}  {printable(spec.name)} {format_shape(spec.shape)} {spec.dtype.name}")
     for path, digest in files.items():
-        print(f"{digest}  {path}")
+        escaped = path.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+        print(f"{'' if escaped == path else chr(92)}{digest}  {escaped}")
     return 0
 
 

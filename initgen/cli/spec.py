@@ -66,11 +66,18 @@ def command(files: tuple[str, ...], **given: Any) -> int:
 
 
 def _check(files: tuple[str, ...]) -> int:
-    from initgen.specs.describe import describe
+    from initgen.engine.draw import Tensor
+    from initgen.specs.describe import check
 
     if not files:
         raise click.UsageError("missing argument FILE")
-    answers, code = options.each(files, lambda path: (path, describe(path)))
-    for path, specs in answers:
-        print(f"{path}: {len(specs)} tensors")
+
+    def sound(path: str) -> str:
+        specs, rules = check(path)
+        Tensor.all_of(specs)  # whose dtypes have to hold their laws
+        return f"{path}: {len(specs)} tensors" if specs else f"{path}: no tensors, {rules} rules"
+
+    answers, code = options.each(files, sound)
+    for answer in answers:
+        print(answer)
     return code

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from initgen.cli import options
+from initgen.core.errors import printable
 
 
 @click.command("verify", short_help="Draw a file anew from its own recipe, and compare.")
@@ -45,7 +46,9 @@ def command(files: tuple[str, ...], **given: Any) -> int:
             for problem in answer.problems:
                 print(f"{answer.path}: {problem}")
             for name in answer.rounded:
-                print(f"{answer.path}: {name}: equal but for rounding, as another machine's linear algebra gives it")
+                print(
+                    f"{answer.path}: {printable(name)}: equal but for rounding, as another machine's linear algebra gives it"
+                )
             count = "its tensor is" if answer.tensors == 1 else f"all {answer.tensors} tensors are"
             said = f"{count} what the {answer.by} makes" if answer.passed else f"is not what the {answer.by} makes"
             print(f"{answer.path}: {said}")

@@ -7,6 +7,15 @@ def quoted(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:40]}…{text[-10:]}"
 
 
+def printable(text: str) -> str:
+    """Text as one line without control characters, which could move a terminal's cursor or pose as another line."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in text
+    )
+
+
 class InitgenError(Exception):
     """An error with a one-line message and, where there is one, the next step to try."""
 

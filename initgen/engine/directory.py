@@ -74,7 +74,7 @@ def matches_plan(plan: Plan, threads: int | None = None) -> bool:
     if not plan.directory:
         (file,) = plan.files
         return matches(file.specs, plan.path, file.form, threads=threads)
-    target = directory_of(plan.path)
+    target = Target(plan.path, os.path.realpath(plan.path), None)  # it need not be writable
     if not all(os.path.isfile(os.path.join(target.real, name)) for name in plan.names) or _stale(plan, target):
         return False
     if plan.index is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from initgen.core.errors import printable
 from initgen.core.shapes import Shape, format_shape
 from initgen.engine.output import in_units
 from initgen.laws import Constant, Law
@@ -28,7 +29,7 @@ def show_specs(out: Console, specs: Sequence[TensorSpec], plan: Plan | None) -> 
     for template, (shape, dtype, title, bound, std, nbytes) in rows:
         count = len(expand(template))
         times = f"× {count}" if count > 1 else ""
-        table.add_row("", template, times, shape, dtype, title, bound, std, in_units(count * nbytes))
+        table.add_row("", printable(template), times, shape, dtype, title, bound, std, in_units(count * nbytes))
     out.print(table)
     total = sum(spec.nbytes for spec in specs)
     noun = "tensor" if len(specs) == 1 else "tensors"
@@ -51,7 +52,7 @@ def _row(spec: TensorSpec) -> tuple[str, str, str, str, str, int]:
         if math.isfinite(low) and math.isfinite(high):
             bound = f"±{high:.6g}" if low == -high else f"{low:.6g} to {high:.6g}"
         std = f"{made.std:.6g}"
-    title = f"= {spec.tied}" if spec.tied else spec.title
+    title = f"= {printable(spec.tied)}" if spec.tied else spec.title
     return format_shape(spec.shape), spec.dtype.name, title, bound, std, spec.nbytes
 
 
@@ -65,7 +66,7 @@ def show_diff(out: Console, answer: Diff) -> None:
             counted = tensor.max_abs is not None
             table.add_row(
                 "",
-                tensor.name,
+                printable(tensor.name),
                 kind,
                 _side(tensor.a),
                 _side(tensor.b),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from initgen.core.errors import printable
 from initgen.core.registry import camel
 from initgen.core.shapes import format_shape
 from initgen.laws import Constant, Law
@@ -33,9 +34,9 @@ def show_stats(out: Console, file: FileStats) -> None:
         if len(file.tensors) == 1 or tensor.passed is False:
             _show_tensor(out, shown, tensor)
     for group in file.equal:
-        out.print(Text(f"  equal, value for value: {', '.join(group)}", "red"))
+        out.print(Text(f"  equal, value for value: {', '.join(map(printable, group))}", "red"))
     for name in file.missing:
-        out.print(Text(f"  missing: {name}, which the recipe has", "red"))
+        out.print(Text(f"  missing: {printable(name)}, which the recipe has", "red"))
     out.print(_answer(shown, file))
 
 
@@ -64,7 +65,7 @@ def _show_overview(out: Console, shown: str, file: FileStats) -> None:
         found = tensor.measured
         table.add_row(
             "",
-            tensor.name,
+            printable(tensor.name),
             format_shape(tensor.shape),
             tensor.kind,
             *(f"{value:.5g}" for value in (found.mean, found.std, found.low, found.high)),
@@ -76,7 +77,7 @@ def _show_overview(out: Console, shown: str, file: FileStats) -> None:
 
 def _show_tensor(out: Console, shown: str, tensor: TensorStats) -> None:
     found, spec = tensor.measured, tensor.spec
-    heading = f"{shown}: {tensor.name}, {format_shape(tensor.shape)} {tensor.kind}"
+    heading = f"{shown}: {printable(tensor.name)}, {format_shape(tensor.shape)} {tensor.kind}"
     out.print(Text(heading, "bold"))
     said = [("expected", f"{spec.title}: {spec.made}{_fans(spec)}")] if spec else []
     out.print(facts([*said, ("found", summary(found))]))

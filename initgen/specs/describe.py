@@ -52,6 +52,18 @@ def describe(
     return chosen(specs, only)
 
 
+def check(path: str) -> tuple[list[TensorSpec], int]:
+    """The tensors of a spec, and how many rules it has. One that is only there to be included may have no tensors.
+
+    Raises:
+        SpecError: it is not sound.
+    """
+    model = read_model(path)
+    if not model.drafts and model.rules:
+        return [], len(model.rules)
+    return settle(model), len(model.rules)
+
+
 def like_model(path: str) -> Model:
     """The tensors of a checkpoint, without their data and without schemes."""
     headers = (

@@ -72,8 +72,13 @@ class Rule:
 
 @dataclass
 class Model:
-    """All that was described, before the schemes are settled: see `settle`."""
+    """All that was described, before the schemes are settled: see `settle`.
 
+    Attributes:
+        shown: the spec or checkpoint as messages name it.
+    """
+
+    shown: str
     seed: int | None = None
     layout: str | None = None
     drafts: dict[str, Draft] = field(default_factory=dict)
@@ -103,8 +108,8 @@ def read_model(path: str, variables: Mapping[str, Given] | None = None) -> Model
     Raises:
         SpecError: a file cannot be read, says what a spec has no word for, or contradicts itself.
     """
-    model = Model()
     document = read_document(path)
+    model = Model(document.shown)
     _take(model, document, variables or {}, (document.path,), None)
     return model
 
@@ -250,7 +255,7 @@ def headers_model(path: str, headers: Iterable[tuple[str, Shape, DType | None, s
     Raises:
         SpecError: a dtype that initgen does not make.
     """
-    model = Model()
+    model = Model(path)
 
     def blame_for(name: str) -> Callable[[Where, InitgenError], SpecError]:
         return lambda below, error: SpecError(f"{path}: {name}: {error.message}", error.hint)

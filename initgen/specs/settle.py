@@ -32,7 +32,10 @@ def settle(
         SpecError: a tensor without a scheme, or with one that has no answer for it; none at all.
     """
     if not model.drafts:
-        raise SpecError("there are no tensors", "a spec has them under [tensors]; --like takes them from a checkpoint")
+        raise SpecError(
+            f"{model.shown}: there are no tensors",
+            "a spec has them under [tensors]; --like takes them from a checkpoint",
+        )
     if dtype is not None and DTYPES[dtype].whole:
         raise BadParameter(f"--dtype {dtype} is not for weights", "give whole numbers their dtype in the spec")
     shapes = {name: draft.shape for name, draft in model.drafts.items()}

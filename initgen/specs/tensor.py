@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from initgen.core.dtypes import DTYPES, DType
-from initgen.core.errors import BadParameter
+from initgen.core.errors import BadParameter, printable
 from initgen.core.params import Value, Values, bind, split
 from initgen.core.shapes import Fans, Kernel, Shape, check_shape, format_shape
 from initgen.formats.format import Header
@@ -109,7 +109,7 @@ class TensorSpec:
         return self.scheme.name + (":" if changed else "") + ",".join(f"{k}={v}" for k, v in changed.items())
 
     def __str__(self) -> str:
-        return f"{self.name} {format_shape(self.shape)} {self.dtype.name} {self.title}"
+        return f"{printable(self.name)} {format_shape(self.shape)} {self.dtype.name} {self.title}"
 
 
 def tensor_spec(
