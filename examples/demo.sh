@@ -1,6 +1,8 @@
 #!/bin/sh
-# The main job: make the kernel of a Keras Dense(64) layer over 100 inputs in each format, and prove what is in it.
+# The main job: make the kernel of a Keras Dense(64) layer over 100 inputs in each format, and prove what is in it; then a
+# whole model, from a page of TOML to shards that transformers loads.
 set -eu
+examples=$(cd "$(dirname "$0")" && pwd)
 cd "$(mktemp -d)"
 run() {
     echo
@@ -12,5 +14,11 @@ for file in w.npy w.safetensors w.h5; do
     run initgen stats "$file" --scheme he_uniform
 done
 run initgen verify w.safetensors w.h5
+run initgen sample "$examples/llama.toml" --dry-run
+run initgen sample "$examples/llama.toml" -o llama.safetensors
+run initgen verify llama.safetensors
+run initgen sample --like llama.safetensors --preset llama --seed 3 --max-shard-size 500kB -o llama/
+run initgen stats llama/ --name '*.mlp.*'
+run initgen verify llama/
 echo
 ls -l "$PWD"
