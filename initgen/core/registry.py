@@ -35,6 +35,16 @@ def nearest(name: str, known: Iterable[str], listed: Iterable[str] | None = None
     return f"known: {', '.join(known if listed is None else listed)}"
 
 
+def repeated(names: Iterable[str]) -> str | None:
+    """The first name that stands twice."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
+
+
 class Registry(Generic[T]):
     """Entries by canonical name; aliases and class names (``HeUniform``) find them too.
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from initgen.core.errors import BadParameter, FormatError, UnknownName
+from initgen.core.registry import repeated
 from initgen.engine.output import in_units
 from initgen.formats import FORMATS, Format, format_of
 from initgen.formats.parts import INDEX
@@ -102,12 +103,9 @@ def _directory(specs: Sequence[TensorSpec], path: str, form: str, max_shard: int
         return Plan(path, True, (File("model.safetensors", chosen, tuple(specs)),))
     if width > 99_999:
         raise FormatError(f"{path}: would be {width} shards; names have place for 99999", "--max-shard-size")
-    # Each shard is checked by itself; a name may also stand in two.
-    seen: set[str] = set()
-    for spec in specs:
-        if spec.name in seen:
-            raise FormatError(f"two tensors are called {spec.name!r}")
-        seen.add(spec.name)
+    twice = repeated(spec.name for spec in specs)  # each shard was checked by itself
+    if twice is not None:
+        raise FormatError(f"two tensors are called {twice!r}")
     files = tuple(
         File(f"model-{number:05}-of-{width:05}.safetensors", chosen, tuple(shard))
         for number, shard in enumerate(shards, 1)
@@ -149,7 +147,6 @@ def _arrays(specs: Sequence[TensorSpec]) -> list[File]:
     """A file for each tensor; its name is the tensor's, and must stay inside of the directory."""
     npy = FORMATS["npy"]
     files = []
-    taken: set[str] = set()
     for spec in specs:
         npy.check([spec.header])
         parts = spec.name.split("/")
@@ -161,10 +158,10 @@ def _arrays(specs: Sequence[TensorSpec]) -> list[File]:
         longest = max(parts, key=lambda part: len(part.encode()))
         if len(longest.encode()) > 255:
             raise FormatError(f"name = {spec.name[:40] + '…'!r} is longer than a file's name may be")
-        if spec.name in taken:
-            raise FormatError(f"two tensors are called {spec.name!r}")
-        taken.add(spec.name)
         files.append(File("/".join(parts), npy, (spec,)))
+    twice = repeated(spec.name for spec in specs)
+    if twice is not None:
+        raise FormatError(f"two tensors are called {twice!r}")
     names = {file.name for file in files}
     for name in names:
         above = os.path.dirname(name)

@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 from initgen.core.dtypes import DTYPES, DType
 from initgen.core.errors import FormatError
+from initgen.core.registry import repeated
 from initgen.core.shapes import Shape, format_shape
 
 if TYPE_CHECKING:
@@ -104,16 +105,15 @@ class Format(ABC):
         """
         if not self.many and len(headers) != 1:
             raise FormatError(f"{self.name} holds one tensor, not {len(headers)}")
-        seen: set[str] = set()
         for header in headers:
             if header.dtype.name not in self.dtypes:
                 raise FormatError(f"{self.name} cannot hold {header.dtype.name}", "use .safetensors or .h5, which can")
             if len(header.shape) > self.max_rank:
                 raise FormatError(f"{self.name} holds at most {self.max_rank} axes, not {len(header.shape)}")
             self.check_name(header.name)
-            if header.name in seen:
-                raise FormatError(f"two tensors are called {header.name!r}")
-            seen.add(header.name)
+        twice = repeated(header.name for header in headers)
+        if twice is not None:
+            raise FormatError(f"two tensors are called {twice!r}")
 
     def check_name(self, name: str) -> None:
         """Refuse a tensor name that this format cannot keep."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from initgen.core.dtypes import DTYPES
 from initgen.core.errors import FormatError
+from initgen.core.registry import repeated
 from initgen.formats.format import Contents, Extent, Format, Header, Stored, T
 
 if TYPE_CHECKING:
@@ -92,7 +93,6 @@ def _unique(pairs: list[tuple[str, Any]], path: str) -> dict[str, Any]:
     """An object of the header; the specification forbids duplicate names, the library lets them pass."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = repeated(name for name, _ in pairs)
         raise FormatError(f"{path}: {twice!r} stands twice in its header")
     return found

@@ -9,9 +9,10 @@ from initgen.core.errors import BadParameter, InitgenError, SpecError
 from initgen.core.shapes import Fans, Kernel
 from initgen.formats.parts import Part, open_parts
 from initgen.specs.describe import like_model
-from initgen.specs.model import Model, add_preset, rules_of
+from initgen.specs.model import Model, add_preset
 from initgen.specs.names import fold
 from initgen.specs.recipe import read_recipe
+from initgen.specs.rules import rules_of
 from initgen.specs.settle import settle
 from initgen.specs.tensor import TensorSpec
 

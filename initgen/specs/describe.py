@@ -6,7 +6,8 @@ from fnmatch import fnmatchcase
 from initgen.core.errors import BadParameter, SpecError, UnknownName
 from initgen.core.registry import nearest
 from initgen.formats.parts import open_parts
-from initgen.specs.model import Model, add_preset, headers_model, read_model, rules_of
+from initgen.specs.model import Model, add_preset, headers_model, read_model
+from initgen.specs.rules import rules_of
 from initgen.specs.scope import Given
 from initgen.specs.settle import settle
 from initgen.specs.tensor import TensorSpec

@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 from initgen.core.errors import InitgenError, SpecError, quoted
+from initgen.core.registry import repeated
 
 # A path into a document: keys of tables and places in lists.
 Where = tuple[str | int, ...]
@@ -161,8 +162,7 @@ def _json(text: str) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         table = dict(pairs)
         if len(table) < len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in keys if keys.count(key) > 1)
+            twice = repeated(key for key, _ in pairs)
             places = [found.start() for found in re.finditer(re.escape(json.dumps(twice)) + r"\s*:", text)]
             line = text.count("\n", 0, places[1]) + 1 if len(places) == 2 else None
             raise _Unreadable(f"the key {quoted(twice)} stands twice", line)

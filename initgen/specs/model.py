@@ -11,7 +11,8 @@ from initgen.core.registry import nearest
 from initgen.core.shapes import Shape, check_shape
 from initgen.specs.document import Document, Where, document_of, read_document
 from initgen.specs.names import MAX_NAMES, expand
-from initgen.specs.schema import Options, RuleTable, SpecTable, read_table
+from initgen.specs.rules import File, Rule
+from initgen.specs.schema import Options, read_table
 from initgen.specs.scope import Given, Scope
 
 _MAX_FILES = 100
@@ -19,26 +20,11 @@ _PRESETS = Path(__file__).parent / "presets"
 
 
 @dataclass(frozen=True)
-class File:
-    """One spec file: what holds for all that stands in it, and in what it includes unless that says otherwise.
-
-    Attributes:
-        layout: its own, or that of its preset.
-    """
-
-    document: Document
-    table: SpecTable
-    scope: Scope
-    dtype: str | None = None
-    layout: str | None = None
-
-
-@dataclass(frozen=True)
 class Draft:
     """A tensor before its scheme is settled.
 
     Attributes:
-        dtype: None where neither the tensor nor its header says.
+        dtype: None where neither its own table nor its header says.
         options: what the spec says of it; None for a tensor out of a header.
         blame: makes an error about it, at a path below its own.
     """
@@ -49,25 +35,6 @@ class Draft:
     options: Options | None
     file: File | None
     blame: Callable[[Where, InitgenError], SpecError]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A rule, and the file it stands in."""
-
-    table: RuleTable
-    file: File
-    where: Where
-
-    @property
-    def patterns(self) -> list[str]:
-        """Shell patterns, braces expanded."""
-        match = self.table.match
-        filled = [self.file.scope.fill(text) for text in ([match] if isinstance(match, str) else match)]
-        return [pattern for text in filled for pattern in expand(text)]
-
-    def blame(self, error: InitgenError) -> SpecError:
-        return self.file.document.blame(self.where, error)
 
 
 @dataclass
@@ -145,22 +112,6 @@ def preset_document(name: str) -> Document:
 def _shipped(file: str) -> Document:
     text = (_PRESETS / file).read_text(encoding="utf-8")
     return document_of(text, f"preset {file.removesuffix('.toml')}", "", "toml")
-
-
-def rules_of(texts: Iterable[str]) -> list[Rule]:
-    """Rules as the command line writes them: ``*.bias=zeros``.
-
-    Raises:
-        BadParameter: a text without ``=``.
-    """
-    rules = []
-    for text in texts:
-        match, equals, scheme = text.partition("=")
-        if not equals or not match or not scheme:
-            raise BadParameter(f"--rule {text!r} is not PATTERN=SCHEME", "like '*.bias=zeros'")
-        document = Document(f"--rule {text!r}", "", "", {})
-        rules.append(Rule(RuleTable(match=match, scheme=scheme), File(document, SpecTable(), Scope({})), ()))
-    return rules
 
 
 def _take(
@@ -244,9 +195,8 @@ def _drafts(file: File, text: str, shape: str | list[int | str], options: Option
         check_shape(sizes)
     except BadParameter as error:
         raise blame(("shape",), error) from None
-    dtype = options.dtype or file.dtype
     for name in names:
-        yield Draft(name, sizes, dtype, options, file, blame)
+        yield Draft(name, sizes, options.dtype, options, file, blame)
 
 
 def headers_model(path: str, headers: Iterable[tuple[str, Shape, DType | None, str]]) -> Model:

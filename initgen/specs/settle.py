@@ -1,16 +1,15 @@
 """Settling a model: each tensor gets its scheme, from its own table or from the first rule that matches it."""
 
-import re
 from dataclasses import replace
-from fnmatch import fnmatchcase, translate
+from fnmatch import fnmatchcase
 from typing import Any
 
 from initgen.core.dtypes import DTYPES
 from initgen.core.errors import BadParameter, InitgenError, SpecError
-from initgen.core.params import Value
 from initgen.core.shapes import Shape
-from initgen.specs.model import Draft, File, Model, Rule
-from initgen.specs.schema import Options, RuleTable, Size
+from initgen.specs.model import Draft, Model
+from initgen.specs.rules import File, Rule, scheme_of
+from initgen.specs.schema import Options, Size
 from initgen.specs.scope import Scope
 from initgen.specs.tensor import TensorSpec, tensor_spec
 
@@ -49,13 +48,15 @@ class _Settling:
 
     def __init__(self, model: Model, seed: int, dtype: str | None, layout: str) -> None:
         self._model, self._seed, self._dtype, self._layout = model, seed, dtype, layout
-        self._rules = [_Ready(rule) for rule in model.rules]
         self._done: dict[str, TensorSpec] = {}
         self._open: list[str] = []
         self._alike: dict[object, TensorSpec] = {}
 
     def all(self) -> list[TensorSpec]:
-        return [self.one(name) for name in self._model.drafts]
+        try:
+            return [self.one(name) for name in self._model.drafts]
+        except RecursionError:
+            raise SpecError(f"{self._model.shown}: its tensors depend on each other in too long a chain") from None
 
     def one(self, name: str) -> TensorSpec:
         """A tensor, and before it those that it takes something from."""
@@ -74,8 +75,8 @@ class _Settling:
         options = draft.options
         if options is not None and (options.scheme is not None or options.tied is not None):
             return self._from(draft, options, None, "")
-        for rule in self._rules:
-            star = rule.fits(draft)
+        for rule in self._model.rules:
+            star = rule.fits(draft.name, draft.shape)
             if star is None:
                 continue
             table = rule.table
@@ -91,7 +92,7 @@ class _Settling:
             ),
         )
 
-    def _from(self, draft: Draft, said: Options, rule: "_Ready | None", star: str) -> TensorSpec:
+    def _from(self, draft: Draft, said: Options, rule: Rule | None, star: str) -> TensorSpec:
         """A tensor by its own table or by a rule; whoever says it is blamed for what is wrong with it."""
         file = rule.file if rule else draft.file
         assert file is not None
@@ -106,10 +107,11 @@ class _Settling:
             if said.scheme is None:
                 if said.tied is None:
                     raise BadParameter("has neither scheme nor tied")
-                return self._tied(draft, file, said.tied)
+                return self._tied(draft, said, file, said.tied)
             # The tensors of a model are mostly alike but for their names; each kind is checked once.
             key = (id(said), id(draft.options), id(draft.file), draft.shape, draft.dtype)
-            if key in self._alike and not said.fan_from:
+            by_name = said.fan_from or (draft.options and draft.options.fan_from)
+            if key in self._alike and not by_name:
                 return self._alike[key].renamed(draft.name)
             spec = self._drawn(draft, said, rule, file, star)
             if said.tied is not None:
@@ -121,13 +123,13 @@ class _Settling:
         except InitgenError as error:
             raise blame(error) from None
 
-    def _tied(self, draft: Draft, file: File, pattern: str) -> TensorSpec:
+    def _tied(self, draft: Draft, said: Options, file: File, pattern: str) -> TensorSpec:
         name = self._equal_to(draft, file, pattern)
         if name is None:
             raise BadParameter(f"is tied to {pattern}, and not exactly one tensor of its shape is called so")
         base = self.one(name)
         return replace(
-            base, name=draft.name, tied=base.tied or base.name, dtype=DTYPES[self._dtype_of(draft, None, file)]
+            base, name=draft.name, tied=base.tied or base.name, dtype=DTYPES[self._dtype_of(draft, said, file)]
         )
 
     def _equal_to(self, draft: Draft, file: File, pattern: str) -> str | None:
@@ -140,11 +142,11 @@ class _Settling:
         fitting = [name for name in names if self._model.drafts[name].shape == draft.shape and name != draft.name]
         return fitting[0] if len(fitting) == 1 else None
 
-    def _dtype_of(self, draft: Draft, said: Options | None, file: File) -> str:
-        own = draft.dtype or (said.dtype if said else None) or file.dtype or "float32"
+    def _dtype_of(self, draft: Draft, said: Options, file: File) -> str:
+        own = draft.dtype or said.dtype or (draft.file.dtype if draft.file else None) or file.dtype or "float32"
         return self._dtype if self._dtype and not DTYPES[own].whole else own
 
-    def _drawn(self, draft: Draft, said: Options, rule: "_Ready | None", file: File, star: str) -> TensorSpec:
+    def _drawn(self, draft: Draft, said: Options, rule: Rule | None, file: File, star: str) -> TensorSpec:
         layers = [(said, file.scope)]
         if rule and draft.options is not None and draft.file is not None:
             layers.insert(0, (draft.options, draft.file.scope))  # what the tensor itself adds to a rule
@@ -156,7 +158,7 @@ class _Settling:
             sizes = (_size(getattr(options, key), scope, draft.shape) for options, scope in layers)
             return next((size for size in sizes if size is not None), None)
 
-        scheme, params = rule.scheme if rule else _scheme(said, file.scope)
+        scheme, params = rule.scheme if rule else scheme_of(said, file.scope)
         fan_in, groups, seed, beside = size("fan_in"), size("groups"), first("seed"), first("fan_from")
         if fan_in is None and beside is not None:
             fan_in = self._fan_of(draft, beside, star)
@@ -190,68 +192,9 @@ class _Settling:
         return other.kernel.fans(other.shape).fan_in
 
 
-class _Ready:
-    """A rule with its patterns compiled and its scheme filled in, once for all tensors."""
-
-    def __init__(self, rule: Rule) -> None:
-        self.table: RuleTable = rule.table
-        self.file = rule.file
-        self._rule = rule
-        try:
-            patterns = rule.patterns
-        except InitgenError as error:
-            raise rule.blame(error) from None
-        self._match = re.compile("|".join(translate(pattern) for pattern in patterns)).match
-        self._patterns = patterns
-        ranks = rule.table.rank
-        self._ranks = None if ranks is None else (ranks,) if isinstance(ranks, int) else tuple(ranks)
-        self._scheme: tuple[str, dict[str, Value]] | None = None
-
-    @property
-    def shown(self) -> str:
-        """Where the rule stands."""
-        return self._rule.blame(BadParameter("")).message.rstrip(": ")
-
-    @property
-    def scheme(self) -> tuple[str, dict[str, Value]]:
-        if self._scheme is None:
-            try:
-                self._scheme = _scheme(self.table, self.file.scope)
-            except InitgenError as error:
-                raise self._rule.blame(error) from None
-        return self._scheme
-
-    def fits(self, draft: Draft) -> str | None:
-        """What the last ``*`` of its pattern stands for in the tensor's name; None where the rule is not for it."""
-        if self._ranks is not None and len(draft.shape) not in self._ranks:
-            return None
-        if not self._match(draft.name):
-            return None
-        if self.table.fan_from is None or "*" not in self.table.fan_from:
-            return ""
-        pattern = next(pattern for pattern in self._patterns if fnmatchcase(draft.name, pattern))
-        before, _, after = pattern.rpartition("*")
-        found = re.fullmatch(translate(before)[:-2] + "(.*)" + translate(after)[:-2], draft.name, re.DOTALL)
-        return found[1] if found else ""
-
-
 def _beside(name: str, last: str, star: str) -> str:
     """The tensor beside this one whose last part of the name is ``last``."""
     return name[: max(name.rfind("."), name.rfind("/")) + 1] + last.replace("*", star)
-
-
-def _scheme(said: Options, scope: Scope) -> tuple[str, dict[str, Value]]:
-    """Name and parameters of a scheme as a spec writes it, variables filled in."""
-    if isinstance(said.scheme, str):
-        return scope.fill(said.scheme), {}
-    assert said.scheme is not None
-    params: dict[str, Value] = {
-        key: scope.fill(value) if isinstance(value, str) else value for key, value in said.scheme.items()
-    }
-    name = params.pop("name", None)
-    if not isinstance(name, str):
-        raise BadParameter("scheme has no name", 'like {name = "truncated_normal", stddev = 0.02}')
-    return name, params
 
 
 def _size(given: "Size | None", scope: Scope, shape: Shape = ()) -> int | None:
