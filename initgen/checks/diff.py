@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +94,9 @@ def _tensor(name: str, a: Source | None, b: Source | None, threads: int | None) 
         return TensorDiff(name, "only b" if a is None else "only a", *sides)
     if a.stored.shape != b.stored.shape:
         return TensorDiff(name, "shape", *sides)
+    opaque = any(side.stored.dtype is None and side.dtype.kind not in "fiubc" for side in (a, b))
+    if opaque and a.stored.kind != b.stored.kind:
+        return TensorDiff(name, "dtype", *sides)
     same = a.dtype.newbyteorder("=") == b.dtype.newbyteorder("=")
     measure = _bitwise if same else _by_value
     count, first, done = 0, 0, 0
@@ -113,7 +116,7 @@ def _tensor(name: str, a: Source | None, b: Source | None, threads: int | None) 
         return TensorDiff(name, "equal", *sides)
     floating = same and a.stored.dtype is not None and not a.stored.dtype.whole
     kind: Literal["values", "dtype"] = "values" if same else "dtype"
-    return TensorDiff(name, kind, *sides, count, first, max_abs, max_ulp if floating else None)
+    return TensorDiff(name, kind, *sides, count, first, None if opaque else max_abs, max_ulp if floating else None)
 
 
 def _side(source: Source | None) -> tuple[Shape, str] | None:
@@ -125,28 +128,38 @@ def _side(source: Source | None) -> tuple[Shape, str] | None:
 
 def _bitwise(a: Array, b: Array) -> tuple[int, int, int, float, int]:
     """Size, how many differ, the first of them, the largest difference in value and in units of the last place."""
-    bits = f"u{a.dtype.itemsize}"
-    if a.dtype.itemsize not in (1, 2, 4, 8):
-        wrong = np.flatnonzero(a != b)
-        return a.size, wrong.size, int(wrong[0]) if wrong.size else 0, math.nan if wrong.size else 0.0, 0
+    size = a.dtype.itemsize
+    whole = size in (1, 2, 4, 8)
+    bits = f"u{size}" if whole else f"V{size}"
     x, y = (np.ascontiguousarray(side).astype(side.dtype.newbyteorder("="), copy=False).view(bits) for side in (a, b))
     wrong = np.flatnonzero(x != y)
     if not wrong.size:
         return a.size, 0, 0, 0.0, 0
-    return a.size, wrong.size, int(wrong[0]), _largest(a[wrong], b[wrong]), _ulps(x[wrong], y[wrong])
+    ulps = _ulps(x[wrong], y[wrong]) if whole else 0
+    return a.size, wrong.size, int(wrong[0]), _largest(a[wrong], b[wrong]), ulps
 
 
+@np.errstate(all="ignore")
 def _by_value(a: Array, b: Array) -> tuple[int, int, int, float, int]:
-    x, y = a.astype(np.float64), b.astype(np.float64)
+    x, y = _wide(a), _wide(b)
     wrong = np.flatnonzero((x != y) & ~(np.isnan(x) & np.isnan(y)))
     if not wrong.size:
         return a.size, 0, 0, 0.0, 0
     return a.size, wrong.size, int(wrong[0]), _largest(x[wrong], y[wrong]), 0
 
 
+def _wide(a: Array) -> NDArray[Any]:
+    return a.astype(np.complex128 if a.dtype.kind == "c" else np.float64)
+
+
 @np.errstate(all="ignore")
 def _largest(a: Array, b: Array) -> float:
-    return float(np.abs(a.astype(np.float64) - b.astype(np.float64)).max())
+    if a.dtype.kind in "iu" and a.dtype == b.dtype:  # beyond 2^53 float64 has not all of them
+        high, low = np.maximum(a, b).astype(np.uint64), np.minimum(a, b).astype(np.uint64)
+        return float((high - low).max())
+    if a.dtype == np.dtype("V1"):  # bytes of no meaning
+        return math.nan
+    return float(np.abs(_wide(a) - _wide(b)).max())
 
 
 def _ulps(x: NDArray[np.generic], y: NDArray[np.generic]) -> int:

@@ -87,6 +87,8 @@ def sources_of(part: Part) -> Iterator[Source]:
 def source_of(part: Part, stored: Stored) -> Source:
     """A tensor of a file."""
     dtype = stored.dtype.numpy if stored.dtype else _plain(stored.kind)
+    if stored.dtype is None and dtype.kind not in "fiubc":
+        return Source(stored, dtype, partial(_opaque_blocks, part.path, stored))
     if stored.extent:
         return Source(stored, dtype, partial(_file_blocks, part.path, stored.extent, stored.shape, dtype))
     return Source(stored, dtype, partial(_loaded_blocks, part.path, part.form, stored, dtype))
@@ -118,6 +120,13 @@ def _read(path: str, offset: int, size: int, dtype: "np.dtype[np.generic]") -> N
         return np.frombuffer(read_at(descriptor, offset, size, path), dtype)
     finally:
         os.close(descriptor)
+
+
+def _opaque_blocks(path: str, stored: Stored) -> Iterator[Block]:
+    """Values that numpy has no dtype for, as bytes; objects and records have none of their own."""
+    if stored.extent is None or (0 not in stored.shape and not stored.extent.nbytes):
+        raise FormatError(f"{path}: {stored.name} holds {stored.kind}, which initgen does not read")
+    return _file_blocks(path, stored.extent, (stored.extent.nbytes,), np.dtype("V1"))
 
 
 def _loaded_blocks(path: str, form: Format, stored: Stored, dtype: "np.dtype[np.generic]") -> Iterator[Block]:

@@ -87,10 +87,12 @@ def verify(
         except FormatError:
             raise
         except InitgenError as error:
+            if specs is not None:
+                raise
             raise FormatError(f"{part.path}: its recipe: {error.message}", error.hint) from None
         said = "the recipe" if specs is None else "the spec"
         problems += found
-        problems += [Problem(name, "extra", f"is not in {said}") for name in held if name not in wanted]
+        problems += [Problem(name, "extra", f"is not in {said}") for name in sorted(held) if name not in wanted]
         rounded += close
     if specs is not None:
         held = {stored.name for part in parts for stored in part.contents.tensors}
@@ -138,8 +140,10 @@ def _loaded(source: Source, spec: TensorSpec) -> Iterator[Difference | None]:
     if _rounds(spec) and _close(wanted, got, spec):
         yield None
     else:
-        wrong = np.flatnonzero(wanted != got)
-        yield Difference(spec.name, wrong.size, int(wrong[0]) if wrong.size else 0)
+        # By their bytes: -0.0 is not 0.0 here.
+        a, b = (np.frombuffer(side.tobytes(), np.uint8).reshape(spec.count, -1) for side in (wanted, got))
+        wrong = np.flatnonzero((a != b).any(axis=1))
+        yield Difference(spec.name, wrong.size, int(wrong[0]))
 
 
 def _rounds(spec: TensorSpec) -> bool:

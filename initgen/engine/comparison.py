@@ -13,15 +13,16 @@ class Comparison(io.RawIOBase):
 
     def __init__(self, other: BinaryIO) -> None:
         self._other, self._at, self._end = other, 0, 0
-        self._wrong: set[int] = set()
+        self._wrong: dict[int, int] = {}  # from where to where
 
     def write(self, data: Any) -> int:
         size = memoryview(data).nbytes
-        if os.pread(self._other.fileno(), size, self._at) == bytes(data):
-            self._wrong.discard(self._at)
-        else:
-            self._wrong.add(self._at)
-        self._at += size
+        end = self._at + size
+        if os.pread(self._other.fileno(), size, self._at) != bytes(data):
+            self._wrong[self._at] = max(end, self._wrong.get(self._at, 0))
+        elif self._wrong.get(self._at, end + 1) <= end:
+            del self._wrong[self._at]
+        self._at = end
         self._end = max(self._end, self._at)
         return size
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from initgen.core.errors import OutputError
 from initgen.engine.draw import Tensor
 from initgen.engine.files import SHARD, Plan
-from initgen.engine.output import Target, check_space, directory_of, flush
+from initgen.engine.output import Target, check_space, directory_of, flush, linked
 from initgen.engine.write import Progress, Written, fill, matches, write
 
 
@@ -35,15 +35,14 @@ def write_plan(
         return write(file.specs, plan.path, file.form, force=force, fsync=fsync, threads=threads, progress=progress)
     target = directory_of(plan.path)
     Tensor.all_of(plan.specs)  # what cannot be drawn says so before anything is made
-    if target.mode is not None and not force:
-        there = [name for name in (*plan.names, *_stale(plan, target)) if _exists(target, name)]
-        if there:
-            if matches_plan(plan, threads=threads):
-                return Written(plan.path, "unchanged", _size(plan, target))
-            raise OutputError(
-                f"{os.path.join(plan.path, there[0])}: exists, and the directory holds something else",
-                "--force replaces it",
-            )
+    there = [name for name in (*plan.names, *_stale(plan, target)) if _exists(target, name)]
+    if there and not force:
+        if matches_plan(plan, threads=threads):
+            return Written(plan.path, "unchanged", _size(plan, target))
+        raise OutputError(
+            f"{os.path.join(plan.path, there[0])}: exists, and the directory holds something else",
+            "--force replaces it",
+        )
     check_space(target, sum(file.nbytes for file in plan.files))
     with _staged(target) as stage:
         for file in plan.files:
@@ -58,15 +57,17 @@ def write_plan(
                 index.write(plan.index)
             if fsync:
                 flush(path)
+        size = sum(os.stat(os.path.join(stage, name)).st_size for name in plan.names)
         if target.mode is None:
             _appear(stage, target)
         else:
-            _move(plan, stage, target, force=force)
+            with _alone(target.real):
+                _move(plan, stage, target, force=force)
         if fsync:
             for inside in sorted({os.path.dirname(name) for name in plan.names}):
                 flush(os.path.join(target.real, inside))
             flush(os.path.dirname(target.real))
-    return Written(plan.path, "wrote", _size(plan, target))
+    return Written(plan.path, "wrote", size)
 
 
 def matches_plan(plan: Plan, threads: int | None = None) -> bool:
@@ -109,26 +110,45 @@ def _appear(stage: str, target: Target) -> None:
         raise
 
 
+@contextlib.contextmanager
+def _alone(directory: str) -> Iterator[None]:
+    """No other initgen gives files their names there meanwhile: of two sets one would be a mixture."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        with contextlib.suppress(ImportError, OSError):  # not on Windows, nor on all network file systems
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _move(plan: Plan, stage: str, target: Target, *, force: bool) -> None:
     """Give the files their names in a directory that is there."""
     stale = _stale(plan, target)
+    finals = {name: os.path.join(target.real, name) for name in plan.names}
     if force:
-        for name in sorted((*stale, *plan.names), key=lambda name: not name.endswith(".json")):
+        for name, final in finals.items():
+            if os.path.exists(final):
+                os.chmod(os.path.join(stage, name), stat.S_IMODE(os.stat(final).st_mode))
+        for name in (*stale, *plan.names):
             if name.endswith(".json"):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(os.path.join(target.real, name))
-    for name in plan.names:
-        source, final = os.path.join(stage, name), os.path.join(target.real, name)
-        os.makedirs(os.path.dirname(final), exist_ok=True)
-        if force:
-            if _exists(target, name):
-                os.chmod(source, stat.S_IMODE(os.stat(final).st_mode))
-            os.replace(source, final)
-        else:
-            try:
-                os.link(source, final)
-            except FileExistsError:
-                raise OutputError(f"{final}: appeared while it was being made", "--force replaces it") from None
+    made: list[str] = []
+    try:
+        for name, final in finals.items():
+            source = os.path.join(stage, name)
+            os.makedirs(os.path.dirname(final), exist_ok=True)
+            if force or not linked(source, Target(os.path.join(plan.path, name), final, None)):
+                os.replace(source, final)
+            made.append(final)
+    except BaseException:
+        for final in made if not force else ():  # as it was
+            with contextlib.suppress(OSError):
+                os.unlink(final)
+        raise
     for name in stale:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(target.real, name))
@@ -136,6 +156,11 @@ def _move(plan: Plan, stage: str, target: Target, *, force: bool) -> None:
 
 def _exists(target: Target, name: str) -> bool:
     path = os.path.join(target.real, name)
+    above = os.path.dirname(name)
+    while above:
+        if os.path.lexists(os.path.join(target.real, above)) and not os.path.isdir(os.path.join(target.real, above)):
+            raise OutputError(f"{os.path.join(target.path, above)}: is not a directory")
+        above = os.path.dirname(above)
     if os.path.lexists(path) and not os.path.isfile(path):
         raise OutputError(f"{os.path.join(target.path, name)}: is not a regular file")
     return os.path.lexists(path)

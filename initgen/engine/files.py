@@ -20,6 +20,9 @@ MAX_SHARD = 5_000_000_000
 # What a sharded checkpoint calls its files; those of an older one that the new one has no use for are removed.
 SHARD = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?")
 
+# Of a tensor that has its own file, in bytes: with the directory before it, a path has at most 4096.
+_MAX_NAME = 1000
+
 _SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)\s*([KMGT]i?)?B?", re.IGNORECASE | re.ASCII)
 
 
@@ -118,16 +121,23 @@ def _suffix(form: str) -> str:
 
 
 def split(specs: Sequence[TensorSpec], max_shard: int) -> list[list[TensorSpec]]:
-    """Tensors in order, a new shard whenever the next would make one too large (transformers' rule)."""
-    shards: list[list[TensorSpec]] = [[]]
+    """Tensors in order, a new shard whenever the next would make one too large; one that is too large has its own.
+
+    As in transformers, such a one does not end the shard before it, which goes on with what comes after.
+    """
+    shards: list[list[TensorSpec]] = []
+    current: list[TensorSpec] = []
     held = 0
     for spec in specs:
-        if shards[-1] and held + spec.nbytes > max_shard:
-            shards.append([])
-            held = 0
-        shards[-1].append(spec)
+        if spec.nbytes > max_shard:
+            shards.append([spec])
+            continue
+        if held + spec.nbytes > max_shard:
+            shards.append(current)
+            current, held = [], 0
+        current.append(spec)
         held += spec.nbytes
-    return shards
+    return [*shards, current] if current or not shards else shards
 
 
 def _index(files: Sequence[File]) -> bytes:
@@ -155,8 +165,7 @@ def _arrays(specs: Sequence[TensorSpec]) -> list[File]:
         if any(part.startswith(".") for part in parts):
             raise FormatError(f"name = {spec.name!r} would be a hidden file")
         parts[-1] += ".npy"
-        longest = max(parts, key=lambda part: len(part.encode()))
-        if len(longest.encode()) > 255:
+        if max(len(part.encode()) for part in parts) > 255 or len(spec.name.encode()) > _MAX_NAME:
             raise FormatError(f"name = {spec.name[:40] + '…'!r} is longer than a file's name may be")
         files.append(File("/".join(parts), npy, (spec,)))
     twice = repeated(spec.name for spec in specs)

@@ -148,13 +148,13 @@ def _settle(temporary: str, target: Target, *, force: bool, fsync: bool) -> None
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    if force or not _linked(temporary, target):
+    if force or not linked(temporary, target):
         os.replace(temporary, target.real)
     if fsync:
         flush(os.path.dirname(target.real))
 
 
-def _linked(temporary: str, target: Target) -> bool:
+def linked(temporary: str, target: Target) -> bool:
     """Give the file its name only if the name is free; False where the file system has no hard links."""
     try:
         os.link(temporary, target.real)

@@ -140,8 +140,10 @@ def _stored(dataset: Any, name: str, path: str, size: int) -> Stored:
     if plist.get_layout() == h5py.h5d.VIRTUAL or plist.get_external_count():
         raise FormatError(f"{path}: {name} keeps its data in other files, which initgen does not read")
     shape = dataset.shape
-    if shape is None or dataset.dtype.hasobject or dataset.dtype.names or dataset.dtype.subdtype:
-        return Stored(name, shape or (), None, str(dataset.dtype), Extent(0, 0))
+    if shape is None:
+        return Stored(name, (0,), None, f"nothing of {dataset.dtype}", Extent(0, 0))
+    if dataset.dtype.hasobject or dataset.dtype.names or dataset.dtype.subdtype:
+        return Stored(name, shape, None, str(dataset.dtype), Extent(0, 0))
     named = dataset.attrs.get(_DTYPE_ATTRIBUTE)
     known = DTYPES.entries.get(named if isinstance(named, str) else dataset.dtype.newbyteorder("=").name)
     nbytes = math.prod(shape) * dataset.dtype.itemsize

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
-from initgen.core.errors import FormatError
+from initgen.core.errors import FormatError, InitgenError
 from initgen.formats.format import Contents, Extent, Format, Header, Stored, check_fits
 from initgen.formats.npy import Npy, of_header, width
 
@@ -63,12 +63,15 @@ class Npz(Format):
 
     def read(self, path: str) -> Contents:
         import zipfile
-        import zlib
 
         try:
             with zipfile.ZipFile(path) as archive, open(path, "rb") as raw:
                 return Contents(tuple(self._entries(path, archive, raw)))
-        except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
+        except InitgenError:
+            raise
+        except (
+            Exception
+        ) as error:  # zipfile and its unpackers raise what they like; the file is at fault whatever it is
             reason = (str(error) or "it ends too early").splitlines()[0]
             raise FormatError(f"{path}: {reason}", "the file is damaged, or no .npz") from None
 
@@ -103,15 +106,13 @@ class Npz(Format):
             yield replace(stored, name=name, extent=extent)
 
     def load(self, path: str, stored: Stored) -> "NDArray[np.generic]":
-        import zipfile
-        import zlib
 
         import numpy as np
 
         try:
             with np.load(path, allow_pickle=False) as archive:
                 array: NDArray[np.generic] = archive[stored.name]
-        except (zipfile.BadZipFile, EOFError, zlib.error, ValueError, KeyError, RuntimeError) as error:
+        except Exception as error:
             reason = (str(error) or "it ends too early").splitlines()[0]
             raise FormatError(f"{path}: {stored.name}: {reason}", "the file is damaged") from None
         return array

@@ -55,12 +55,16 @@ def _guarded(path: str, read: Callable[[], list[Part]]) -> list[Part]:
 def _parts(path: str, form: str | None) -> list[Part]:
     if os.path.isdir(path):
         return _directory(path)
+    if form is None and path.endswith(INDEX) and os.path.isfile(path):
+        return _shards(path)
+    return [_file(path, form)]
+
+
+def _file(path: str, form: str | None) -> Part:
     if not os.path.isfile(path):
         raise FormatError(f"{path}: there is no such file" if not os.path.exists(path) else f"{path}: not a file")
-    if form is None and path.endswith(INDEX):
-        return _shards(path)
     chosen = format_of(path, form)
-    return [Part(path, chosen, chosen.read(path))]
+    return Part(path, chosen, chosen.read(path))
 
 
 def _directory(path: str) -> list[Part]:
@@ -68,21 +72,26 @@ def _directory(path: str) -> list[Part]:
     indexes = [name for name in names if name.endswith(INDEX)]
     if len(indexes) > 1:
         raise FormatError(f"{path}: has {len(indexes)} indexes", f"name one: {os.path.join(path, indexes[0])}")
+    if indexes and "model.safetensors" in names:
+        # transformers would take the one, and others the other.
+        raise FormatError(
+            f"{path}: has both model.safetensors and an index", f"name one: {os.path.join(path, indexes[0])}"
+        )
     if indexes:
         return _shards(os.path.join(path, indexes[0]))
     suffixes = tuple(suffix for form in FORMATS if form.many for suffix in form.suffixes)
     files = [name for name in names if name.endswith(suffixes) and not name.startswith(".")]
+    files = [name for name in files if not os.path.isdir(os.path.join(path, name))]
     if len(files) > 1:
         raise FormatError(f"{path}: has {len(files)} weight files and no index", f"name one: {files[0]}")
     if files:
-        return _parts(os.path.join(path, files[0]), None)
+        return [_file(os.path.join(path, files[0]), None)]
     arrays = sorted(_arrays(path, ""))
     if not arrays:
         raise FormatError(f"{path}: has no weights", f"no index, and no file of {', '.join(suffixes)} or .npy")
-    npy = FORMATS["npy"]
     parts = []
     for relative in arrays:
-        part = Part(os.path.join(path, relative), npy, npy.read(os.path.join(path, relative)))
+        part = _file(os.path.join(path, relative), "npy")
         parts.append(part.named(relative.removesuffix(".npy").replace(os.sep, "/")))
     return parts
 
@@ -133,6 +142,8 @@ def _weight_map(index: str) -> dict[str, str]:
     weight_map = found.get("weight_map") if isinstance(found, dict) else None
     if not isinstance(weight_map, dict) or not all(isinstance(file, str) for file in weight_map.values()):
         raise FormatError(f"{index}: has no weight_map from names to files")
+    if not weight_map:
+        raise FormatError(f"{index}: names no tensor")
     for file in weight_map.values():
         # Whoever wrote the index could otherwise have any file read.
         if file in ("", ".", "..") or "/" in file or "\\" in file or "\0" in file:

@@ -32,7 +32,9 @@ def derive(path: str, *, preset: str | None = None, rules: Iterable[str] = ()) -
     rules = list(rules)
     if preset is None and not rules:
         parts = open_parts(path)
-        if parts and all(part.contents.recipe is not None for part in parts):
+        if not any(part.contents.tensors for part in parts):
+            raise SpecError(f"{path}: has no tensors")
+        if all(part.contents.recipe is not None for part in parts):
             return tree_of(_recipe(parts))
         return _bare(like_model(path))
     model = like_model(path)
@@ -116,8 +118,18 @@ def dumps(tree: Tree, kind: str) -> str:
         import io
 
         from ruamel.yaml import YAML
+        from ruamel.yaml.representer import SafeRepresenter
 
+        class Representer(SafeRepresenter):
+            """Quotes what its writer leaves plain and its reader takes for something else."""
+
+            def represent_str(self, data: str) -> Any:
+                style = '"' if data[:1] in (":", "?") or "\x85" in data else None
+                return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+        Representer.add_representer(str, Representer.represent_str)
         yaml = YAML(typ="safe", pure=True)
+        yaml.Representer = Representer
         yaml.default_flow_style = None  # what holds no tables in one line
         yaml.width = 1 << 20
         yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]

@@ -11,9 +11,7 @@ from typing import Any
 
 from initgen.core.errors import InitgenError, SpecError, quoted
 from initgen.core.registry import repeated
-
-# A path into a document: keys of tables and places in lists.
-Where = tuple[str | int, ...]
+from initgen.specs.places import Where, line_of
 
 _MAX_BYTES = 64 << 20
 _MAX_DEPTH = 32
@@ -28,6 +26,7 @@ class Document:
         shown: the file as messages name it.
         path: where it is, for what it includes; "" for standard input.
         text: what it says.
+        kind: toml, yaml or json.
         tree: the same as tables, lists, text, numbers and true or false.
     """
 
@@ -35,10 +34,11 @@ class Document:
     path: str
     text: str
     tree: dict[str, Any]
+    kind: str = "toml"
 
     def error(self, where: Where, message: str, hint: str = "") -> SpecError:
         """An error about one place of this document: file, line where it is found, path, message."""
-        line = _line(self.text, where)
+        line = line_of(self.text, self.kind, where)
         place = f"{self.shown}, line {line}" if line else self.shown
         path = shown_path(where)
         return SpecError(f"{place}: {path}: {message}" if path else f"{place}: {message}", hint)
@@ -91,11 +91,13 @@ def document_of(text: str, shown: str, path: str = "", kind: str | None = None) 
         raise SpecError(f"{shown}{line}: {problem}") from None
     except RecursionError:
         raise SpecError(f"{shown}: nests too deep") from None
-    except ValueError as error:  # numbers of more digits than Python takes
-        raise SpecError(f"{shown}: {str(error).splitlines()[0]}") from None
+    except ValueError as error:
+        long = "set_int_max_str_digits" in str(error)
+        said = "holds a number of too many digits" if long else str(error).splitlines()[0]
+        raise SpecError(f"{shown}: {said}") from None
     if tree is None:
         raise SpecError(f"{shown}: is empty", "a spec has at least [tensors]; see examples/")
-    document = Document(shown, path, text, tree if isinstance(tree, dict) else {})
+    document = Document(shown, path, text, tree if isinstance(tree, dict) else {}, kind)
     if not isinstance(tree, dict):
         raise document.error((), f"a spec is a table, not {_noun(tree)}")
     # Without aliases each value takes two characters of text; with them a few lines can stand for billions.
@@ -112,6 +114,9 @@ def kind_of(text: str) -> str:
                 return "json"
             return "toml" if re.match(r"\[|[\w.\-\"']+\s*=", line) else "yaml"
     return "toml"
+
+
+_DOTTED = re.compile(r"""(?<![\w.-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){100}""")
 
 
 class _Unreadable(Exception):
@@ -148,6 +153,8 @@ def _bytes(path: str, shown: str) -> bytes:
 def _toml(text: str) -> Any:
     import tomllib
 
+    if _DOTTED.search(text):  # the parser keeps every part of it for every part of it
+        raise _Unreadable("nests too deep")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -169,7 +176,8 @@ def _json(text: str) -> Any:
         return table
 
     def refuse(name: str) -> Any:
-        raise _Unreadable(f"{name} is not a number in JSON")
+        line = text.count("\n", 0, text.index(name)) + 1 if text.count(name) == 1 else None
+        raise _Unreadable(f"{name} is not a number in JSON", line)
 
     try:
         return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
@@ -179,15 +187,39 @@ def _json(text: str) -> Any:
 
 def _yaml(text: str) -> Any:
     from ruamel.yaml import YAML
+    from ruamel.yaml.constructor import SafeConstructor
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+    class Constructor(SafeConstructor):
+        """Counts what merge keys (<<) repeat: a few lines of them can stand for billions."""
+
+        budget = len(text) + 100_000
+
+        def flatten_mapping(self, node: Any) -> Any:
+            super().flatten_mapping(node)
+            self.budget -= len(node.value)
+            if self.budget < 0:
+                raise _Unreadable("its merge keys stand for more than the text could say")
+
+    # Types are those of YAML 1.2: in 1.1 no is false, and 010 is 8.
+    version = re.search(r"^%YAML\s+(?!1\.2\s)(\S+)", text, re.MULTILINE)
+    if version:
+        raise _Unreadable(f"is YAML {version[1]}, and specs are YAML 1.2", text.count("\n", 0, version.start()) + 1)
+    # The pure loader: the one in C crashes on deep nesting. "safe" makes no objects of Python.
+    loader = YAML(typ="safe", pure=True)
+    loader.Constructor = Constructor
+    loader.max_depth = _MAX_DEPTH + 1
+    loader.composer.warn_double_anchors = False  # YAML 1.2 lets an anchor be set anew
     try:
-        # The pure loader: the one in C crashes on deep nesting. "safe" makes no objects of Python.
-        return YAML(typ="safe", pure=True).load(text)
+        return loader.load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = (error.problem or error.context or "").splitlines()[0]
+        if problem.startswith("maximum depth"):
+            raise _Unreadable("nests too deep", mark.line + 1 if mark else None) from None
         raise _Unreadable(f"not YAML: {problem}", mark.line + 1 if mark else None) from None
+    except (KeyError, IndexError):  # !!bool maybe
+        raise _Unreadable("not YAML: a value is not what its tag says") from None
     except (YAMLError, NotImplementedError, TypeError, AttributeError) as error:
         raise _Unreadable(f"not YAML: {(str(error) or type(error).__name__).splitlines()[0]}") from None
 
@@ -206,38 +238,25 @@ def _check(document: Document, value: Any, where: Where, budget: list[int]) -> N
         for key, item in value.items():
             if not isinstance(key, str):
                 raise document.error(where, f"the key {key!r} is {_noun(key)}", "put names in quotes")
+            _check_text(document, key, where)
             _check(document, item, (*where, key), budget)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             _check(document, item, (*where, index), budget)
-    elif not isinstance(value, str | int | float | bool | None):
+    elif isinstance(value, str):
+        _check_text(document, value, where)
+    elif not isinstance(value, int | float | bool | None):
         raise document.error(where, f"is {_noun(value)}", "put text in quotes")
+
+
+def _check_text(document: Document, text: str, where: Where) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise document.error(where, f"{text[:40]!a} has half a character, a surrogate alone") from None
 
 
 def _noun(value: object) -> str:
     nouns = {"dict": "a table", "list": "a list", "str": "text", "int": "a whole number", "float": "a number"}
     nouns |= {"bool": "true or false", "NoneType": "nothing", "datetime": "a date", "date": "a date", "time": "a time"}
     return nouns.get(type(value).__name__, f"of type {type(value).__name__}")
-
-
-def _line(text: str, where: Where) -> int | None:
-    """The line on which a path's last key stands, where the keys can be found one after the other.
-
-    The parsers keep no places, so the text is searched for the keys as keys are written in any of the three formats.
-    """
-    at = 0
-    found = None
-    for index, key in enumerate(where):
-        if isinstance(key, int):
-            before = where[index - 1] if index else ""
-            tables = list(re.finditer(rf"^\s*\[\[\s*{re.escape(str(before))}\s*\]\]", text, re.MULTILINE))
-            if key < len(tables):
-                found, at = tables[key].start(), tables[key].end()
-            continue
-        match = re.compile(rf"(?<![\w/-])([\"']?){re.escape(key)}\1\s*[=:.\]]").search(text, at)
-        if match:
-            found, at = match.start(), match.end() - 1
-    if found is None:
-        return None
-    # A table's heading may begin with the line break before it.
-    return text.count("\n", 0, found + len(text[found:]) - len(text[found:].lstrip())) + 1

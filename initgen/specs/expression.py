@@ -82,7 +82,7 @@ class _Parser:
                 self._fail(f"takes the root of {root}")
             value = math.sqrt(root)
         elif name:
-            value = self._lookup(name)
+            value = self._checked(self._lookup(name))
         elif sign == "(":
             value = self._sum()
             if self._sign() != ")":

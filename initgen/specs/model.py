@@ -9,8 +9,9 @@ from initgen.core.dtypes import DType
 from initgen.core.errors import BadParameter, InitgenError, SpecError, UnknownName
 from initgen.core.registry import nearest
 from initgen.core.shapes import Shape, check_shape
-from initgen.specs.document import Document, Where, document_of, read_document
+from initgen.specs.document import Document, document_of, read_document
 from initgen.specs.names import MAX_NAMES, expand
+from initgen.specs.places import Where
 from initgen.specs.rules import File, Rule
 from initgen.specs.schema import Options, read_table
 from initgen.specs.scope import Given, Scope
@@ -143,6 +144,8 @@ def _take(
         layout, dtype = layout or above.layout, dtype or above.dtype
     file = File(document, table, scope, dtype, layout)
     model.scopes.append(scope)
+    if len(model.scopes) > _MAX_FILES:
+        raise document.error((), f"is one of more than {_MAX_FILES} files that include one another")
     if table.seed is not None and not seeded:
         if model.seed not in (None, table.seed):
             raise document.error(
@@ -159,21 +162,19 @@ def _take(
         inner = _included(document, name, where)
         if (inner.path or inner.shown) in chain:
             raise document.error(where, f"{name} includes itself: {' → '.join((*chain, inner.path or inner.shown))}")
-        if len(chain) > _MAX_FILES:
-            raise document.error(where, f"more than {_MAX_FILES} files include one another")
         _take(model, inner, scope.given, (*chain, inner.path or inner.shown), file, seeded=seeded)
     if preset is not None:
         _take(model, preset, scope.given, (*chain, preset.shown), None)
 
 
 def _included(document: Document, name: str, where: Where) -> Document:
-    if document.shown.startswith("preset "):
+    if not document.path:  # a preset
         return _shipped(name)
     if os.path.isabs(name):
         raise document.error(where, f"{name} is not a relative path")
     path = os.path.normpath(os.path.join(os.path.dirname(document.path) if document.path != "-" else "", name))
     try:
-        return read_document(path)
+        return read_document(os.path.join(os.curdir, path) if path == "-" else path)  # - would be standard input
     except SpecError as error:
         raise document.error(where, error.message, error.hint) from None
 

@@ -63,7 +63,8 @@ def literal(name: str) -> str:
     return name.replace("{", "{{").replace("}", "}}")
 
 
-_NUMBER = re.compile(r"(?<!\d)(0|[1-9]\d{0,8})(?!\d)", re.ASCII)
+# A range after $ would read as ${…}.
+_NUMBER = re.compile(r"(?<![\d$])(0|[1-9]\d{0,8})(?!\d)", re.ASCII)
 
 Box = tuple[tuple[int, int], ...]
 E = TypeVar("E", bound=Hashable)

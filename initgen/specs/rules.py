@@ -9,8 +9,9 @@ from functools import cached_property
 from initgen.core.errors import BadParameter, InitgenError, SpecError
 from initgen.core.params import Value
 from initgen.core.shapes import Shape
-from initgen.specs.document import Document, Where
+from initgen.specs.document import Document
 from initgen.specs.names import expand
+from initgen.specs.places import Where
 from initgen.specs.schema import Options, RuleTable, SpecTable
 from initgen.specs.scope import Scope
 

@@ -7,10 +7,11 @@ import msgspec
 from msgspec import Meta, Struct
 
 from initgen.core.dtypes import DTYPES
-from initgen.core.errors import SpecError
+from initgen.core.errors import SpecError, UnknownName, quoted
 from initgen.core.shapes import LAYOUTS
 from initgen.schemes import SCHEMES
-from initgen.specs.document import Document, Where
+from initgen.specs.document import Document
+from initgen.specs.places import Where
 
 _NAMES = [scheme.name for scheme in SCHEMES]
 
@@ -126,9 +127,12 @@ def read_table(document: Document) -> SpecTable:
         SpecError: it is not one; the message names the field.
     """
     try:
-        return msgspec.convert(document.tree, SpecTable)
+        table = msgspec.convert(document.tree, SpecTable)
     except msgspec.ValidationError as error:
         whole = error
+    else:
+        _check_values(document, table)
+        return table
     # msgspec's path leaves out the keys of tables, so what holds them is gone through one by one.
     tree = document.tree
     parts: list[tuple[Where, Any, Any]] = []
@@ -141,6 +145,22 @@ def read_table(document: Document) -> SpecTable:
         except msgspec.ValidationError as error:
             raise _located(document, where, str(error), kind) from None
     raise _located(document, (), str(whole), SpecTable)
+
+
+def _check_values(document: Document, table: SpecTable) -> None:
+    """What a type cannot say of the values that hold for the whole file."""
+    if table.seed is not None and not 0 <= table.seed < 2**64:
+        raise document.error(("seed",), f"is {quoted(table.seed)}, and must be a whole number from 0 to 2^64 - 1")
+    if table.layout is not None and table.layout not in LAYOUTS:
+        raise document.error(("layout",), f"is {quoted(table.layout)}, and must be {' or '.join(LAYOUTS)}")
+    if table.dtype is not None:
+        try:
+            _ = DTYPES[table.dtype]
+        except UnknownName as error:
+            raise document.blame(("dtype",), error) from None
+    for index, rule in enumerate(table.rules):
+        if rule.scheme is None and rule.tied is None:
+            raise document.error(("rules", index), "has neither scheme nor tied")
 
 
 def _located(document: Document, where: Where, message: str, kind: Any) -> SpecError:

@@ -52,6 +52,8 @@ class Scope:
         self._open.append(name)
         try:
             value = self._computed(name, self.given[name])
+        except RecursionError:
+            raise BadParameter(f"the variable {name} takes too many others in a row") from None
         finally:
             self._open.pop()
         self._values[name] = value
@@ -104,6 +106,14 @@ class Scope:
             return text
         return _FIELD.sub(lambda field: repr(evaluate(field[1], self.__getitem__)), text)
 
+    def _size(self, text: str, *, alone: bool) -> Number:
+        """One size as text: ``${…}``, or between the ``x`` of a shape plain digits."""
+        if "${" in text:
+            return self.number(text)
+        if alone or not re.fullmatch("[0-9]{1,19}", text):
+            raise BadParameter(f"{quoted(text)} is not a size", "sizes are whole numbers from 0, or ${d_model}")
+        return int(text)
+
     def sizes(self, shape: str | list[int | str], blame: Callable[[int, BadParameter], Exception]) -> Shape:
         """A shape as a spec writes it: sizes in a list, or ``100x${d_model}``.
 
@@ -119,7 +129,7 @@ class Scope:
         sizes = []
         for index, part in enumerate(parts):
             try:
-                size = part if isinstance(part, int) else self.number(part)
+                size = part if isinstance(part, int) else self._size(part, alone=isinstance(shape, list))
                 if not isinstance(size, int) or size < 0:
                     raise BadParameter(f"is {size}, and sizes are whole numbers from 0")
                 if size >= 2**63:

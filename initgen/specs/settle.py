@@ -100,7 +100,7 @@ class _Settling:
         def blame(error: InitgenError) -> SpecError:
             if rule:
                 error = draft.blame((), error)
-                return SpecError(error.message, error.hint or f"by {rule.shown}")
+                return SpecError(f"{error.message} (by {rule.shown})", error.hint)
             return draft.blame((), error)
 
         try:
