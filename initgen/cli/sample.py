@@ -52,10 +52,17 @@ def command(context: click.Context, /, **given: Any) -> int:
     shards of safetensors with their index, or with --format npy a file for each tensor. Without -o one tensor goes to
     standard output as .npy, or, where that is a terminal, is shown and not written.
     """
+    output = given["output"]
+    if given["digest"] and output == "-":
+        raise click.UsageError("--digest and -o - both want standard output")
+    if given["max_shard_size"] is not None:
+        from initgen.engine.files import parse_size
+
+        given["max_shard_size"] = parse_size(given["max_shard_size"])
     given["seed"] = _seed(given)
     specs = _described(context, given)
     _warn_if_coarse(specs, given["quiet"])
-    output = given["output"]
+    _warn_of_twins(specs, given["quiet"])
     if given["dry_run"]:
         if given["digest"]:
             raise click.UsageError("--dry-run draws nothing, so there is nothing for --digest")
@@ -159,14 +166,27 @@ def _warn_if_coarse(specs: "list[TensorSpec]", quiet: bool) -> None:
         )
 
 
+def _warn_of_twins(specs: "list[TensorSpec]", quiet: bool) -> None:
+    """Names that look the same, é as one character and as two; some file systems and readers take them for one."""
+    foreign = [spec.name for spec in specs if not spec.name.isascii()]
+    if not foreign or quiet:
+        return
+    from unicodedata import normalize
+
+    seen: dict[str, str] = {}
+    for name in foreign:
+        if seen.setdefault(normalize("NFC", name), name) != name:
+            print(f"warning: two names look the same and are not: {printable(name)}", file=sys.stderr)
+
+
 def _plan(specs: "list[TensorSpec]", given: dict[str, Any]) -> "Plan":
-    from initgen.engine.files import parse_size, plan_files
+    from initgen.engine.files import plan_files
     from initgen.engine.output import target_of
 
     output, size = given["output"], given["max_shard_size"]
     if not (given["check"] or output.endswith(os.sep) or os.path.isdir(output) or size):
         target_of(output)  # what cannot be an output at all may have no suffix, and that is not what is wrong with it
-    return plan_files(specs, output, given["form"], None if size is None else parse_size(size))
+    return plan_files(specs, output, given["form"], size)
 
 
 def _write(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:

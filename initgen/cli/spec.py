@@ -75,7 +75,8 @@ def _check(files: tuple[str, ...]) -> int:
     def sound(path: str) -> str:
         specs, rules = check(path)
         Tensor.all_of(specs)  # whose dtypes have to hold their laws
-        return f"{path}: {len(specs)} tensors" if specs else f"{path}: no tensors, {rules} rules"
+        counted = f"{len(specs)} tensor{'s' * (len(specs) != 1)}" if specs else "no tensors"
+        return f"{path}: {counted}" + ("" if specs else f", {rules} rule{'s' * (rules != 1)}")
 
     answers, code = options.each(files, sound)
     for answer in answers:

@@ -28,6 +28,16 @@ class Safetensors(Format):
     name = "safetensors"
     suffixes = (".safetensors",)
 
+    def check(self, headers: Sequence[Header]) -> None:
+        super().check(headers)
+        # Each name stands in the header and in the recipe, and beside it at least so much; found before all is written out.
+        least = sum(2 * len(header.name) + 145 for header in headers)
+        if least > _MAX_HEADER:
+            raise FormatError(
+                f"the safetensors header of {len(headers)} tensors would be over {least} bytes; the most is {_MAX_HEADER}",
+                "shards have a header each: -o DIRECTORY/ --max-shard-size SIZE",
+            )
+
     def check_name(self, name: str) -> None:
         super().check_name(name)
         if name == "__metadata__":

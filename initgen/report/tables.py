@@ -39,7 +39,8 @@ def show_specs(out: Console, specs: Sequence[TensorSpec], plan: Plan | None) -> 
     if plan is not None:
         for file in plan.files[:20]:
             path = plan.path.rstrip("/") + "/" + file.name if file.name else plan.path
-            out.print(f"  {path}: {len(file.specs)} tensors, {in_units(file.nbytes)} of data")
+            of = "1 tensor" if len(file.specs) == 1 else f"{len(file.specs)} tensors"
+            out.print(f"  {path}: {of}, {in_units(file.nbytes)} of data")
         if len(plan.files) > 20:
             out.print(f"  and {len(plan.files) - 20} more files")
 

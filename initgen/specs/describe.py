@@ -60,9 +60,11 @@ def check(path: str) -> tuple[list[TensorSpec], int]:
         SpecError: it is not sound.
     """
     model = read_model(path)
-    if not model.drafts and model.rules:
-        return [], len(model.rules)
-    return settle(model), len(model.rules)
+    specs = [] if not model.drafts and model.rules else settle(model)
+    for rule in model.rules:
+        if rule.table.scheme is not None and rule.file.document.path and (specs or "${" not in str(rule.table.scheme)):
+            rule.check()  # also of rules that no tensor has met
+    return specs, len(model.rules)
 
 
 def like_model(path: str) -> Model:

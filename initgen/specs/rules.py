@@ -7,8 +7,9 @@ from fnmatch import fnmatchcase, translate
 from functools import cached_property
 
 from initgen.core.errors import BadParameter, InitgenError, SpecError
-from initgen.core.params import Value
+from initgen.core.params import Value, bind, split
 from initgen.core.shapes import Shape
+from initgen.schemes import SCHEMES
 from initgen.specs.document import Document
 from initgen.specs.names import expand
 from initgen.specs.places import Where
@@ -54,6 +55,15 @@ class Rule:
         """Name and parameters of its scheme."""
         try:
             return scheme_of(self.table, self.file.scope)
+        except InitgenError as error:
+            raise self.blame(error) from None
+
+    def check(self) -> None:
+        """Refuse a scheme that does not exist, or that has no such parameters."""
+        name, params = self.scheme
+        try:
+            entry, given = split(name)
+            bind(SCHEMES[entry].name, SCHEMES[entry].params, {**given, **params})
         except InitgenError as error:
             raise self.blame(error) from None
 

@@ -77,11 +77,11 @@ class Scope:
             return len(fitting)
         sizes = {shape[given.axis] for shape in fitting.values() if -len(shape) <= given.axis < len(shape)}
         if len(sizes) != 1:
+            of = f"the variable {name} is the size of axis {given.axis} of {pattern}"
+            if not fitting:
+                raise BadParameter(f"{of}, and no tensor is called so")
             found = ", ".join(f"{key} {format_shape(shape)}" for key, shape in list(fitting.items())[:2])
-            raise BadParameter(
-                f"the variable {name} is the size of axis {given.axis} of {pattern}, which "
-                + (f"differs: {found}" if fitting else "no tensor is called")
-            )
+            raise BadParameter(f"{of}, which {'differs' if sizes else 'they do not have'}: {found}")
         return sizes.pop()
 
     def number(self, text: str, shape: Shape = ()) -> Number:
