@@ -49,8 +49,8 @@ BAD = [
     ({"x": "${}"}, "has nothing where a number"),
     ({"x": Taken()}, "the variable x must have either count or size"),
     ({"x": Taken(count="*", size="*")}, "the variable x must have either count or size"),
-    ({"x": Taken(size="nothing")}, "the size of axis 0 of nothing, which no tensor is called"),
-    ({"x": Taken(size="h.*.w", axis=2)}, "the size of axis 2 of h.*.w, which differs"),
+    ({"x": Taken(size="nothing")}, "the size of axis 0 of nothing, and no tensor is called so"),
+    ({"x": Taken(size="h.*.w", axis=2)}, "the size of axis 2 of h.*.w, which they do not have"),
     ({"x": Taken(size="*")}, "the size of axis 0 of *, which differs: h.0.w 4x6, h.1.w 4x6"),
 ]
 
