@@ -17,6 +17,10 @@ __version__ = "0.1.0"
 __all__ = ["InitgenError", "__version__", "model", "sample", "stats", "tensor", "verify", "write"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def __getattr__(name: str) -> Any:
     if name == "InitgenError":
         return import_module("initgen.core.errors").InitgenError

@@ -57,6 +57,8 @@ class InitgenWeights:
         else:
             specs = initgen.model(None if spec is None else self._here / spec, like=like, **options)
         output = self._there / name
+        if not name or not output.resolve().is_relative_to(self._there.resolve()) or output == self._there:
+            raise initgen.InitgenError(f"name = {name!r} is not the name of a file in tmp_path")
         output.parent.mkdir(parents=True, exist_ok=True)
         # A Path has no slash at its end. Nobody needs the files of a test after a power cut.
         place = f"{output}{os.sep}" if name.endswith(("/", os.sep)) else output

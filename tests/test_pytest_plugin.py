@@ -222,3 +222,11 @@ def test_the_disk_is_not_waited_for(weights, monkeypatch):
     monkeypatch.setattr(os, "fsync", fsync)
     weights("model.toml")
     weights("model.toml", name="shards/")
+
+
+@pytest.mark.parametrize("name", ["../x.npz", "", ".", "/nowhere/x.npz", "a/../../x.npz"])
+def test_a_name_that_leaves_the_directory_is_refused(name, tmp_path):
+    spec = {"tensors": {"w": {"shape": [2], "scheme": "ones"}}}
+    with pytest.raises(initgen.InitgenError, match="is not the name of a file in tmp_path"):
+        InitgenWeights(tmp_path, tmp_path)(spec, name=name)
+    assert list(tmp_path.iterdir()) == []

@@ -89,6 +89,9 @@ def stats(
             raise FormatError(f"{path}: no tensor is called {' or '.join(patterns)}", f"it has {_some(every)}")
     find: Expect = expect or (lambda source: recipe.get(source.stored.name))
     specs = [find(source) for source in sources]
+    if expect and sources and not any(specs):
+        stored = sources[0].stored
+        raise BadParameter(f"{path}: {stored.name} holds {stored.kind}, which no scheme of weights makes")
     share = false_alarm / (CHANCES * max(1, len(sources)))
     results = [tensor_stats(source, spec, share, threads) for source, spec in zip(sources, specs, strict=True)]
     held = {source.stored.name for source in sources}
@@ -130,7 +133,7 @@ def expect_scheme(make: Callable[..., TensorSpec]) -> Expect:
     def expect(source: Source) -> TensorSpec | None:
         stored = source.stored
         if stored.dtype is None or stored.dtype.whole:
-            raise BadParameter(f"{stored.name} holds {stored.kind}, and no scheme makes that")
+            return None  # counters and positions beside the weights
         return make(name=stored.name, shape=stored.shape, dtype=stored.dtype.name)
 
     return expect

@@ -47,6 +47,9 @@ class Lazy(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(COMMANDS[cmd_name]).command
+        for option in command.params:
+            if isinstance(option, click.Option):  # by its name to users, which is not always ours
+                option.envvar = f"INITGEN_{cmd_name}_{option.opts[0].lstrip('-')}".upper().replace("-", "_")
         return command
 
 

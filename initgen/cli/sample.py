@@ -136,6 +136,7 @@ def _described(context: click.Context, given: dict[str, Any]) -> "list[TensorSpe
         given["spec"],
         **{key: given[key] for key in ("like", "preset", "rules", "seed", "dtype", "layout", "only")},
         variables=options.variables_of(given["variables"]),
+        warn=lambda message: None if given["quiet"] else print(f"warning: {message}", file=sys.stderr),
     )
 
 
@@ -224,12 +225,19 @@ def _check(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
     if output is None or output == "-":
         raise click.UsageError("--check needs the file to check: -o FILE")
     plan = _plan(specs, given)
-    if not os.path.exists(output):
-        return _answer(f"{output}: there is no such file", 1, given["quiet"])
-    same = matches_plan(plan, threads=given["threads"])
-    if same and given["digest"]:
+    there = os.path.exists(output)
+    same = there and matches_plan(plan, threads=given["threads"])
+    if given["as_json"]:
+        from initgen.report.json import dumps
+
+        print(dumps({"path": output, "passed": same}))
+    elif same and given["digest"]:
         _digest(specs, plan, given)
-    said = f"{output}: {'is' if same else 'is not'} what this description makes"
+    said = (
+        f"{output}: {'is' if same else 'is not'} what this description makes"
+        if there
+        else f"{output}: there is no such file"
+    )
     return _answer(said, 0 if same else 1, given["quiet"])
 
 

@@ -66,6 +66,8 @@ class Registry(Generic[T]):
         return iter(self.entries.values())
 
     def __getitem__(self, name: str) -> T:
+        if not isinstance(name, str):
+            raise UnknownName(f"{self.kind} = {quoted(name)} is not a name", f"such as {next(iter(self.entries))!r}")
         try:
             return self._names[name]
         except KeyError:

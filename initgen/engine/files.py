@@ -1,5 +1,6 @@
 """Which files a model becomes: one, shards with an index, or one for each tensor. Nothing is written here."""
 
+import itertools
 import json
 import math
 import os
@@ -72,6 +73,10 @@ def plan_files(specs: Sequence[TensorSpec], path: str, form: str | None = None, 
         FormatError: the format cannot hold the tensors, or no directory of its files.
         UnknownName: no such format.
     """
+    # Equal models make equal files, in whatever order they are described.
+    specs = sorted(specs, key=lambda spec: _natural(spec.name))
+    if os.path.isdir(path) and not path.endswith(os.sep) and _has_suffix(path):
+        raise FormatError(f"{path}: is a directory", f"-o {path}{os.sep} puts shards into it")
     if not path or path.endswith(os.sep) or os.path.isdir(path) or (max_shard is not None and not _has_suffix(path)):
         return _directory(specs, path, "safetensors" if form is None else FORMATS[form].name, max_shard)
     if max_shard is not None:
@@ -79,6 +84,12 @@ def plan_files(specs: Sequence[TensorSpec], path: str, form: str | None = None, 
     chosen = format_of(path, form)
     chosen.check([spec.header for spec in specs])
     return Plan(path, False, (File("", chosen, tuple(specs)),))
+
+
+def _natural(name: str) -> list[tuple[str, int]]:
+    """Names in order, numbers in them by value: layers.2 before layers.10."""
+    words = re.split(r"([0-9]+)", name)
+    return [(text, int(number or 0)) for text, number in itertools.zip_longest(words[::2], words[1::2], fillvalue="")]
 
 
 def _has_suffix(path: str) -> bool:

@@ -104,7 +104,8 @@ class Format(ABC):
             FormatError: a dtype, rank or name that it has no place for.
         """
         if not self.many and len(headers) != 1:
-            raise FormatError(f"{self.name} holds one tensor, not {len(headers)}")
+            hint = f"use .safetensors, .h5 or .npz; or a directory, with --format {self.name}"
+            raise FormatError(f"{self.name} holds one tensor, not {len(headers)}", hint)
         for header in headers:
             if header.dtype.name not in self.dtypes:
                 raise FormatError(f"{self.name} cannot hold {header.dtype.name}", "use .safetensors or .h5, which can")

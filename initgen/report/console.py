@@ -1,6 +1,7 @@
 """Where text for people goes: with colours on a terminal, without elsewhere."""
 
 import re
+import shutil
 import sys
 from collections.abc import Iterable
 from typing import IO, Any, cast
@@ -8,8 +9,14 @@ from typing import IO, Any, cast
 from rich.console import Console
 from rich.table import Table
 
-# Piped text is not folded at a terminal's width: a reader is a file, or a program.
+# Tables are neither folded at a terminal's width nor cut there: a number with its end missing is another number.
 _UNFOLDED = 400
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        # rich would leave with exit code 1, which means no.
+        raise BrokenPipeError
 
 
 class _Trimmed:
@@ -28,11 +35,8 @@ class _Trimmed:
 
 def console() -> Console:
     """Standard output. rich itself honours NO_COLOR, FORCE_COLOR and TERM."""
-    on_terminal = sys.stdout.isatty()
-    file = sys.stdout if on_terminal else cast(IO[str], _Trimmed(sys.stdout))
-    return Console(
-        file=file, width=None if on_terminal else _UNFOLDED, highlight=False, markup=False, emoji=False, soft_wrap=True
-    )
+    file = sys.stdout if sys.stdout.isatty() else cast(IO[str], _Trimmed(sys.stdout))
+    return _Console(file=file, width=_UNFOLDED, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def columns(*headings: str) -> Table:
@@ -50,7 +54,9 @@ def facts(pairs: Iterable[tuple[str, str]]) -> Table:
     pairs = list(pairs)
     table.add_column(width=0)
     table.add_column(min_width=max(len(name) for name, _ in pairs), no_wrap=True)
-    table.add_column(overflow="fold")
+    # The names, and blanks between the columns, leave so much of a terminal to what is said.
+    room = shutil.get_terminal_size().columns - max(len(name) for name, _ in pairs) - 4
+    table.add_column(overflow="fold", max_width=max(room, 20) if sys.stdout.isatty() else None)
     for name, said in pairs:
         table.add_row("", name, said)
     return table

@@ -35,7 +35,10 @@ def derive(path: str, *, preset: str | None = None, rules: Iterable[str] = ()) -
         if not any(part.contents.tensors for part in parts):
             raise SpecError(f"{path}: has no tensors")
         if all(part.contents.recipe is not None for part in parts):
-            return tree_of(_recipe(parts))
+            specs = _recipe(parts)
+            if not specs:
+                raise SpecError(f"{path}: its recipe describes no tensors")
+            return tree_of(specs)
         return _bare(like_model(path))
     model = like_model(path)
     model.rules += rules_of(rules)

@@ -1,13 +1,13 @@
 """From what a user gives, a spec or a checkpoint to be like, to descriptions of tensors."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from initgen.core.errors import BadParameter, SpecError, UnknownName
 from initgen.core.registry import nearest
 from initgen.formats.parts import open_parts
 from initgen.specs.model import Model, add_preset, headers_model, read_model
-from initgen.specs.rules import rules_of
+from initgen.specs.rules import Rule, rules_of
 from initgen.specs.scope import Given
 from initgen.specs.settle import settle
 from initgen.specs.tensor import TensorSpec
@@ -18,12 +18,13 @@ def describe(
     *,
     like: str | None = None,
     preset: str | None = None,
-    rules: Iterable[str] = (),
+    rules: Iterable[str] | str = (),
     variables: Mapping[str, Given] | None = None,
     seed: int | None = None,
     dtype: str | None = None,
     layout: str | None = None,
-    only: Sequence[str] = (),
+    only: Sequence[str] | str = (),
+    warn: Callable[[str], None] = lambda message: None,
 ) -> list[TensorSpec]:
     """The tensors of a model.
 
@@ -37,6 +38,7 @@ def describe(
         dtype: in place of every floating-point dtype.
         layout: where nothing else says how the axes are read.
         only: patterns of the names that are wanted; all by default. Leaving some out changes no other.
+        warn: is told of what was asked for in vain.
 
     Raises:
         InitgenError: something cannot be read, or a tensor has no scheme, or one that has no answer for it.
@@ -45,12 +47,18 @@ def describe(
         raise SpecError("either a spec or a checkpoint to be like is needed, and not both")
     given = variables or {}
     model = read_model(spec, given) if spec is not None else like_model(like or "")
-    model.rules[:0] = rules_of(rules)
+    first = rules_of([rules] if isinstance(rules, str) else rules)
+    model.rules[:0] = first
     if preset is not None:
         add_preset(model, preset, given)
     _check_names(model, given)
-    specs = settle(model, seed=seed, dtype=dtype, layout=layout)
-    return chosen(specs, only)
+    names = chosen(list(model.drafts), [only] if isinstance(only, str) else only)
+    used: set[Rule] = set()
+    specs = settle(model, names, seed=seed, dtype=dtype, layout=layout, used=used)
+    for rule in first:
+        if rule not in used:
+            warn(f"{rule.shown} decides no tensor")
+    return specs
 
 
 def check(path: str) -> tuple[list[TensorSpec], int]:
@@ -77,19 +85,18 @@ def like_model(path: str) -> Model:
     return headers_model(path, headers)
 
 
-def chosen(specs: Sequence[TensorSpec], only: Sequence[str]) -> list[TensorSpec]:
-    """Those with such names.
+def chosen(names: Sequence[str], only: Sequence[str]) -> list[str]:
+    """Those that fit one of these patterns, or all where there are none.
 
     Raises:
         BadParameter: there are none.
     """
     if not only:
-        return list(specs)
-    found = [spec for spec in specs if any(fnmatchcase(spec.name, pattern) for pattern in only)]
+        return list(names)
+    found = [name for name in names if any(fnmatchcase(name, pattern) for pattern in only)]
     if not found:
-        raise BadParameter(
-            f"no tensor is called {' or '.join(only)}", nearest(only[0], [spec.name for spec in specs[:1000]])
-        )
+        hint = nearest(only[0], names[:1000], [*names[:5], "…"] if len(names) > 5 else names)
+        raise BadParameter(f"no tensor is called {' or '.join(only)}", hint)
     return found
 
 

@@ -15,6 +15,7 @@ from initgen.specs.places import Where, line_of
 
 _MAX_BYTES = 64 << 20
 _MAX_DEPTH = 32
+_WEIGHTS = (".safetensors", ".h5", ".hdf5", ".npz", ".npy")
 _KINDS = {".toml": "toml", ".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 
 
@@ -66,6 +67,8 @@ def read_document(path: str) -> Document:
         SpecError: it cannot be read, is too large, or is not TOML, YAML or JSON.
     """
     shown = "standard input" if path == "-" else path
+    if PurePath(path).suffix.lower() in _WEIGHTS:
+        raise SpecError(f"{shown}: is a weight file, not a spec", "--like takes names and shapes from it")
     raw = _bytes(path, shown)
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise SpecError(f"{shown}: is UTF-16", "save it as UTF-8")

@@ -32,7 +32,7 @@ class File:
     layout: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rule:
     """A rule, and the file it stands in."""
 

@@ -1,5 +1,6 @@
 """Settling a model: each tensor gets its scheme, from its own table or from the first rule that matches it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -15,7 +16,13 @@ from initgen.specs.tensor import TensorSpec, tensor_spec
 
 
 def settle(
-    model: Model, *, seed: int | None = None, dtype: str | None = None, layout: str | None = None
+    model: Model,
+    names: Sequence[str] | None = None,
+    *,
+    seed: int | None = None,
+    dtype: str | None = None,
+    layout: str | None = None,
+    used: set[Rule] | None = None,
 ) -> list[TensorSpec]:
     """The tensors of a model, in its order, ready to be drawn.
 
@@ -23,9 +30,11 @@ def settle(
     own share the model's, keyed by their names.
 
     Args:
+        names: of the tensors that are wanted; all by default.
         seed: in place of the model's, which is 0 by default.
         dtype: in place of every floating-point dtype.
         layout: where neither tensor nor rule nor file says one; by default the preset's, or keras.
+        used: gets the rules that gave a tensor its scheme.
 
     Raises:
         SpecError: a tensor without a scheme, or with one that has no answer for it; none at all.
@@ -40,7 +49,19 @@ def settle(
     shapes = {name: draft.shape for name, draft in model.drafts.items()}
     for scope in model.scopes:
         scope.shapes = shapes
-    return _Settling(model, (model.seed or 0) if seed is None else seed, dtype, layout or model.layout or "keras").all()
+    settling = _Settling(model, (model.seed or 0) if seed is None else seed, dtype, layout or model.layout or "keras")
+    specs = settling.all(list(model.drafts) if names is None else names)
+    if used is not None:
+        used |= settling.used
+    return specs
+
+
+class _Unmatched(SpecError):
+    """A tensor that nothing gives a scheme."""
+
+    def __init__(self, name: str, error: SpecError) -> None:
+        super().__init__(error.message, error.hint)
+        self.name = name
 
 
 class _Settling:
@@ -51,10 +72,17 @@ class _Settling:
         self._done: dict[str, TensorSpec] = {}
         self._open: list[str] = []
         self._alike: dict[object, TensorSpec] = {}
+        self.used: set[Rule] = set()
 
-    def all(self) -> list[TensorSpec]:
+    def all(self, names: Sequence[str]) -> list[TensorSpec]:
         try:
-            return [self.one(name) for name in self._model.drafts]
+            return [self.one(name) for name in names]
+        except _Unmatched as error:
+            more = [name for name in names[names.index(error.name) :] if name != error.name and not self._matched(name)]
+            said = (
+                f"; {len(more)} more like it: {', '.join(more[:10])}{', …' if len(more) > 10 else ''}" if more else ""
+            )
+            raise SpecError(error.message + said, error.hint) from None
         except RecursionError:
             raise SpecError(f"{self._model.shown}: its tensors depend on each other in too long a chain") from None
 
@@ -84,13 +112,23 @@ class _Settling:
                 continue
             if table.tied and table.scheme is None and self._equal_to(draft, rule.file, table.tied) is None:
                 continue
+            self.used.add(rule)
             return self._from(draft, table, rule, star)
-        raise draft.blame(
-            (),
-            BadParameter(
-                "has no scheme, and no rule matches it", "--rule 'PATTERN=SCHEME' or --preset NAME gives it one"
-            ),
-        )
+        hint = "--rule 'PATTERN=SCHEME' or --preset NAME gives it one; --only PATTERN leaves it out"
+        error = draft.blame((), BadParameter("has no scheme, and no rule matches it", hint))
+        raise _Unmatched(draft.name, error)
+
+    def _matched(self, name: str) -> bool:
+        """Whether a tensor has a scheme; what else may be wrong with it is not asked here."""
+        try:
+            self.one(name)
+        except _Unmatched as error:
+            return error.name != name
+        except InitgenError:
+            return True
+        finally:
+            self._open.clear()
+        return True
 
     def _from(self, draft: Draft, said: Options, rule: Rule | None, star: str) -> TensorSpec:
         """A tensor by its own table or by a rule; whoever says it is blamed for what is wrong with it."""

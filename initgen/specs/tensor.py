@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from initgen.core.dtypes import DTYPES, DType
-from initgen.core.errors import BadParameter, printable
+from initgen.core.errors import BadParameter, printable, quoted
 from initgen.core.params import Value, Values, bind, split
 from initgen.core.shapes import Fans, Kernel, Shape, check_shape, format_shape
 from initgen.formats.format import Header
@@ -139,6 +139,8 @@ def tensor_spec(
         UnknownName: no such scheme, parameter or dtype.
         BadParameter: a value that breaks its rule; a shape for which the scheme has no answer.
     """
+    if not isinstance(scheme, str):
+        raise BadParameter(f"scheme = {quoted(scheme)} is not text", "like truncated_normal:stddev=0.02")
     scheme_name, given = split(scheme)
     entry = SCHEMES[scheme_name]
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:

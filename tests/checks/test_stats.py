@@ -231,7 +231,7 @@ def test_the_false_alarm_rate_is_shared_by_the_tests(tmp_path):
 
 
 def test_a_scheme_for_what_holds_no_weights_is_refused(tmp_path):
-    with pytest.raises(BadParameter, match="no scheme makes that"):
+    with pytest.raises(BadParameter, match="which no scheme of weights makes"):
         initgen.stats(saved(tmp_path, np.arange(5)), "he_uniform")
 
 

@@ -120,7 +120,9 @@ def test_of_another_file_names_shapes_and_dtypes_are_told_and_rules_give_the_sch
 def test_a_tensor_that_no_rule_fits_is_named(foreign, run):
     made = run("spec", "f.npz", "--rule", "*.bias=zeros")
     assert (made.code, made.out) == (2, b"")
-    assert made.err.startswith("error: f.npz: l.0.weight: has no scheme, and no rule matches it\nhint: ")
+    assert made.err.startswith(
+        "error: f.npz: l.0.weight: has no scheme, and no rule matches it; 2 more like it: l.1.weight, norm.weight\nhint: "
+    )
 
 
 def test_a_preset_is_printed_and_is_a_spec(run, tmp_path):

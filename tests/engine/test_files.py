@@ -1,5 +1,6 @@
 """Which files a model becomes: shards split and indexed as transformers does it, and arrays that stay in their directory."""
 
+import json
 import os
 
 import pytest
@@ -45,6 +46,7 @@ def test_tensors_are_split_as_transformers_splits_them(sizes, wanted):
 
 
 # What save_pretrained of transformers 5.23 writes with max_shard_size=64 for these four tensors of float32.
+# transformers takes them in the order of the model, which is not that of their names; the tables are alike but for that.
 MODEL = {"b.weight": (3, 4), "b.bias": (3,), "a.weight": (2, 3), "größe.weight": (2, 2)}
 INDEX = """{
   "metadata": {
@@ -64,12 +66,19 @@ INDEX = """{
 def test_the_index_is_the_text_that_transformers_writes():
     tensors = [tensor_spec("zeros", shape, name=name) for name, shape in MODEL.items()]
     plan = plan_files(tensors, "m", max_shard=64)
-    assert plan.index.decode() == INDEX
+    shards = {"a.weight": 1, "b.bias": 1, "b.weight": 2, "größe.weight": 2}
+    wanted = json.loads(INDEX)
+    wanted["weight_map"] = {name: f"model-0000{shards[name]}-of-00002.safetensors" for name in wanted["weight_map"]}
+    assert plan.index.decode() == json.dumps(wanted, indent=2) + "\n"
+    assert json.dumps(json.loads(INDEX), indent=2) + "\n" == INDEX  # the form is transformers'
     assert plan.directory
     shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
     assert plan.names == [*shards, "model.safetensors.index.json"]  # the index last
-    assert [[tensor.name for tensor in file.specs] for file in plan.files] == [list(MODEL)[:2], list(MODEL)[2:]]
-    assert [file.nbytes for file in plan.files] == [60, 40]
+    assert [[tensor.name for tensor in file.specs] for file in plan.files] == [
+        ["a.weight", "b.bias"],
+        ["b.weight", "größe.weight"],
+    ]
+    assert [file.nbytes for file in plan.files] == [36, 64]
     assert all(SHARD.fullmatch(name) for name in plan.names)
 
 
@@ -99,7 +108,7 @@ WHERE = [  # path, format, size of a shard -> directory, formats
     ("m/", "npy", None, True, "npy"),
     ("there", None, None, True, "safetensors"),
     ("there", "npy", None, True, "npy"),
-    ("there.npz", None, None, True, "safetensors"),
+    ("there.npz/", None, None, True, "safetensors"),
 ]
 
 
@@ -144,8 +153,16 @@ def test_arrays_have_a_file_each_by_their_names():
     names = ["a.weight", "b/c/d", "b/c.e", "CON", "a", "a.npy", "größe", "a../b..", "n" * 251, "x" * 255 + "/y"]
     tensors = [spec(name) for name in names]
     plan = plan_files(tensors, "m/", "npy")
-    assert plan.names == [f"{tensor.name}.npy" for tensor in tensors]
-    assert [file.specs for file in plan.files] == [(tensor,) for tensor in tensors]
+    assert sorted(plan.names) == sorted(f"{tensor.name}.npy" for tensor in tensors)
+    assert {file.name: file.specs for file in plan.files} == {f"{tensor.name}.npy": (tensor,) for tensor in tensors}
+
+
+def test_the_order_of_description_changes_no_file_and_numbers_count(tmp_path):
+    names = ["l.10", "l.2", "b", "l.1", "a"]
+    for form, path in ((None, "m/"), ("npz", "m.npz"), ("h5", "m.h5"), ("npy", "n/")):
+        plans = [plan_files([spec(name) for name in order], path, form) for order in (names, names[::-1])]
+        assert [file.specs for file in plans[0].files] == [file.specs for file in plans[1].files]
+        assert [tensor.name for tensor in plans[0].specs] == ["a", "b", "l.1", "l.2", "l.10"]
 
 
 LEAVING = ["", ".", "..", "../x", "/etc/passwd", "a/../../x", "a//b", "a/", "a/./b", "a\\..\\b", "a\0b"]

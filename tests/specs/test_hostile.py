@@ -142,7 +142,7 @@ BAD = {
     "fault46-nul-toml": ("s.toml", T + 'x = "\0"\n', "s.toml, line 3: not TOML: Illegal character"),
     "fault46-nul-yaml": ("s.yaml", Y + "x: \0\n", "s.yaml: not YAML: unacceptable character"),
     "fault46-cr": ("s.toml", "seed = 1\rdtype = 2\n", "s.toml, line 1: not TOML: Expected newline"),
-    "fault46-weights": ("w.npy", b"\x93NUMPY\x01\0v\0{'descr'", "w.npy, line 1: is not UTF-8"),
+    "fault46-weights": ("w.npy", b"\x93NUMPY\x01\0v\0{'descr'", "w.npy: is a weight file, not a spec"),
     "huge-toml": ("s.toml", f"seed = {'9' * 5000}\n" + T, "s.toml: holds a number of too many digits"),
     "huge-yaml": ("s.yaml", f"seed: {'9' * 5000}\n" + Y, "s.yaml: holds a number of too many digits"),
     "huge-json": ("s.json", f'{{"seed": {"9" * 5000}, {J}}}', "s.json: holds a number of too many digits"),
