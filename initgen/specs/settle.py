@@ -78,7 +78,8 @@ class _Settling:
         try:
             return [self.one(name) for name in names]
         except _Unmatched as error:
-            more = [name for name in names[names.index(error.name) :] if name != error.name and not self._matched(name)]
+            self._open.clear()
+            more = [name for name in names if name != error.name and not self._matched(name)]
             said = (
                 f"; {len(more)} more like it: {', '.join(more[:10])}{', …' if len(more) > 10 else ''}" if more else ""
             )

@@ -135,3 +135,14 @@ def test_one_pattern_may_be_given_as_text_in_python(spec, tmp_path):
     assert len(initgen.model(tmp_path / spec, only="*.b")) == 12
     assert len(initgen.model(tmp_path / spec, rules="*=zeros")) == 25
     assert {"model", "sample", "verify"} <= set(dir(initgen))
+
+
+def test_a_tensor_that_takes_from_one_without_a_scheme_names_that_one(run, tmp_path):
+    tensors = {"a": {"shape": [2]}, "b": {"shape": [2], "tied": "a"}, "c": {"shape": [2]}}
+    (tmp_path / "s.json").write_text(json.dumps({"tensors": tensors}))
+    assert run("sample", "s.json", "--only", "b", "-o", "m.npz").err.splitlines()[0] == (
+        "error: s.json, line 1: tensors.a: has no scheme, and no rule matches it"
+    )
+    assert run("sample", "s.json", "-o", "m.npz").err.splitlines()[0] == (
+        "error: s.json, line 1: tensors.a: has no scheme, and no rule matches it; 1 more like it: c"
+    )
