@@ -1,7 +1,6 @@
 """Which files a model becomes: one, shards with an index, or one for each tensor. Nothing is written here."""
 
 import itertools
-import json
 import math
 import os
 import re
@@ -153,6 +152,8 @@ def split(specs: Sequence[TensorSpec], max_shard: int) -> list[list[TensorSpec]]
 
 def _index(files: Sequence[File]) -> bytes:
     """The index as transformers writes it."""
+    import json
+
     specs = [spec for file in files for spec in file.specs]
     index = {
         "metadata": {

@@ -260,7 +260,7 @@ def differences(
             with run.alone(small):
                 pieces = Tensor.pieces(tensors, run.batch)
             wanted = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-            if got.data == wanted.data:
+            if np.array_equal(got, wanted):
                 return []
             found, at = [], 0
             for chunk, piece in zip(run.batch, pieces, strict=True):

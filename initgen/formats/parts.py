@@ -1,6 +1,5 @@
 """A path as the files behind it: one file, a sharded checkpoint by its directory or index, a directory of arrays."""
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -133,6 +132,8 @@ def _shards(index: str) -> list[Part]:
 
 
 def _weight_map(index: str) -> dict[str, str]:
+    import json
+
     with open(index, "rb") as file:
         raw = file.read(_MAX_INDEX)
     try:
