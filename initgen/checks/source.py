@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from initgen.core.dtypes import DTYPES, DType
-from initgen.core.errors import FormatError, InitgenError
+from initgen.core.errors import FormatError
 from initgen.engine.write import read_at
 from initgen.formats import Extent, Format, Stored
 from initgen.formats.npy import read_header
@@ -71,12 +71,7 @@ def recipe_in(part: Part) -> dict[str, TensorSpec]:
             if part.form.carries_recipe
             else f"{part.form.name} has no place for one: initgen verify FILE --spec SPEC",
         )
-    try:
-        return read_recipe(part.contents.recipe, part.path)
-    except FormatError:
-        raise
-    except InitgenError as error:
-        raise FormatError(f"{part.path}: its recipe: {error.message}", error.hint) from None
+    return read_recipe(part.contents.recipe, part.path)
 
 
 def sources_of(part: Part) -> Iterator[Source]:

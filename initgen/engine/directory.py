@@ -4,6 +4,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
+from itertools import islice
 
 from initgen.core.errors import OutputError
 from initgen.engine.draw import Tensor
@@ -33,7 +34,7 @@ def write_plan(
         (file,) = plan.files
         return write(file.specs, plan.path, file.form, force=force, fsync=fsync, threads=threads, progress=progress)
     target = directory_of(plan.path)
-    Tensor.all_of(plan.specs)  # what cannot be drawn says so before anything is made
+    tensors = iter(Tensor.all_of(plan.specs))  # what cannot be drawn says so before anything is made
     there = [name for name in (*plan.names, *_stale(plan, target)) if _exists(target, name)]
     if there and not force:
         if matches_plan(plan, threads=threads):
@@ -47,7 +48,7 @@ def write_plan(
         for file in plan.files:
             path = os.path.join(stage, file.name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            fill(path, Tensor.all_of(file.specs), file.form, threads, progress)
+            fill(path, list(islice(tensors, len(file.specs))), file.form, threads, progress)
             if fsync:
                 flush(path)
         if plan.index is not None:

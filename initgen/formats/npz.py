@@ -69,9 +69,8 @@ class Npz(Format):
                 return Contents(tuple(self._entries(path, archive, raw)))
         except InitgenError:
             raise
-        except (
-            Exception
-        ) as error:  # zipfile and its unpackers raise what they like; the file is at fault whatever it is
+        except Exception as error:
+            # zipfile and its unpackers raise what they like; the file is at fault whatever it is
             reason = (str(error) or "it ends too early").splitlines()[0]
             raise FormatError(f"{path}: {reason}", "the file is damaged, or no .npz") from None
 
@@ -106,7 +105,6 @@ class Npz(Format):
             yield replace(stored, name=name, extent=extent)
 
     def load(self, path: str, stored: Stored) -> "NDArray[np.generic]":
-
         import numpy as np
 
         try:

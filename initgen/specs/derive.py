@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from initgen.core.errors import BadParameter, InitgenError, SpecError
+from initgen.core.errors import BadParameter, SpecError
 from initgen.core.shapes import Fans, Kernel
-from initgen.formats.parts import Part, open_parts
+from initgen.formats.parts import open_parts
 from initgen.specs.describe import like_model
 from initgen.specs.model import Model, add_preset
 from initgen.specs.names import fold
@@ -35,26 +35,16 @@ def derive(path: str, *, preset: str | None = None, rules: Iterable[str] = ()) -
         if not any(part.contents.tensors for part in parts):
             raise SpecError(f"{path}: has no tensors")
         if all(part.contents.recipe is not None for part in parts):
-            specs = _recipe(parts)
+            specs = [spec for part in parts for spec in read_recipe(part.contents.recipe or "", part.path).values()]
             if not specs:
                 raise SpecError(f"{path}: its recipe describes no tensors")
             return tree_of(specs)
-        return _bare(like_model(path))
+        return _bare(like_model(path, parts))
     model = like_model(path)
     model.rules += rules_of(rules)
     if preset is not None:
         add_preset(model, preset)
     return tree_of(settle(model))
-
-
-def _recipe(parts: Sequence[Part]) -> list[TensorSpec]:
-    specs: list[TensorSpec] = []
-    for part in parts:
-        try:
-            specs += read_recipe(part.contents.recipe or "", part.path).values()
-        except InitgenError as error:
-            raise SpecError(f"{part.path}: {error.message}", error.hint) from None
-    return specs
 
 
 def tree_of(specs: Sequence[TensorSpec]) -> Tree:

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 from initgen.core.errors import BadParameter, SpecError, UnknownName
 from initgen.core.registry import nearest
-from initgen.formats.parts import open_parts
+from initgen.formats.parts import Part, open_parts
 from initgen.specs.model import Model, add_preset, headers_model, read_model
 from initgen.specs.rules import Rule, rules_of
 from initgen.specs.scope import Given
@@ -75,11 +75,11 @@ def check(path: str) -> tuple[list[TensorSpec], int]:
     return specs, len(model.rules)
 
 
-def like_model(path: str) -> Model:
-    """The tensors of a checkpoint, without their data and without schemes."""
+def like_model(path: str, parts: Sequence[Part] | None = None) -> Model:
+    """The tensors of a checkpoint, without their data and without schemes; its files may have been looked into already."""
     headers = (
         (stored.name, stored.shape, stored.dtype, stored.kind)
-        for part in open_parts(path)
+        for part in (open_parts(path) if parts is None else parts)
         for stored in part.contents.tensors
     )
     return headers_model(path, headers)

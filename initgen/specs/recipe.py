@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from initgen.core.errors import BadParameter, FormatError, quoted
+from initgen.core.errors import BadParameter, FormatError, InitgenError, quoted
 from initgen.specs.tensor import TensorSpec, tensor_spec
 
 STREAM = "native-1"
@@ -80,7 +80,10 @@ def read_recipe(text: str, path: str) -> dict[str, TensorSpec]:
         # The tensors of a model are mostly alike but for their names; each kind is checked once.
         key = (*(getattr(entry, field) for field in fields), *entry.shape, None, *entry.params.items())
         if key not in alike:
-            alike[key] = _spec(name, entry)
+            try:
+                alike[key] = _spec(name, entry)
+            except InitgenError as error:
+                raise FormatError(f"{path}: its recipe: {error.message}", error.hint) from None
         specs[name] = alike[key].renamed(name)
     return specs
 
