@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from initgen.checks.source import Block, Source, sources_of
 from initgen.core.errors import FormatError
+from initgen.core.registry import fits
 from initgen.core.shapes import Shape
 from initgen.engine.draw import keep_freed_memory
 from initgen.engine.ordered import ordered
@@ -81,11 +81,7 @@ def diff(a: str, b: str, *, only: Sequence[str] = (), threads: int | None = None
 
 def _by_name(parts: Sequence[Part], only: Sequence[str]) -> dict[str, Source]:
     sources = (source for part in parts for source in sources_of(part))
-    return {
-        source.stored.name: source
-        for source in sources
-        if not only or any(fnmatchcase(source.stored.name, pattern) for pattern in only)
-    }
+    return {source.stored.name: source for source in sources if not only or fits(source.stored.name, only)}
 
 
 def _tensor(name: str, a: Source | None, b: Source | None, threads: int | None) -> TensorDiff:

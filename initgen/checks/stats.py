@@ -3,11 +3,11 @@
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from initgen.checks.source import Source, recipe_in, sources_of, stream_source
 from initgen.checks.tensor import CHANCES, TensorStats, tensor_stats
 from initgen.core.errors import BadParameter, FormatError
+from initgen.core.registry import fits
 from initgen.formats.parts import open_parts
 from initgen.schemes.structure import Structure
 from initgen.specs.tensor import TensorSpec
@@ -84,7 +84,7 @@ def stats(
     patterns = tuple(names)
     if patterns:
         every = sources
-        sources = [s for s in sources if any(fnmatchcase(s.stored.name, pattern) for pattern in patterns)]
+        sources = [s for s in sources if fits(s.stored.name, patterns)]
         if not sources:
             raise FormatError(f"{path}: no tensor is called {' or '.join(patterns)}", f"it has {_some(every)}")
     find: Expect = expect or (lambda source: recipe.get(source.stored.name))

@@ -1,6 +1,7 @@
 """Names to entries, once: what is listed, what is accepted, and what was probably meant."""
 
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 from typing import Generic, Protocol, TypeVar
 
 from initgen.core.errors import UnknownName, quoted
@@ -43,6 +44,11 @@ def repeated(names: Iterable[str]) -> str | None:
             return name
         seen.add(name)
     return None
+
+
+def fits(name: str, patterns: Iterable[str]) -> bool:
+    """Whether one of these shell patterns stands for the whole name."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 class Registry(Generic[T]):

@@ -1,10 +1,9 @@
 """From what a user gives, a spec or a checkpoint to be like, to descriptions of tensors."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
 
 from initgen.core.errors import BadParameter, SpecError, UnknownName
-from initgen.core.registry import nearest
+from initgen.core.registry import fits, nearest
 from initgen.formats.parts import Part, open_parts
 from initgen.specs.model import Model, add_preset, headers_model, read_model
 from initgen.specs.rules import Rule, rules_of
@@ -93,7 +92,7 @@ def chosen(names: Sequence[str], only: Sequence[str]) -> list[str]:
     """
     if not only:
         return list(names)
-    found = [name for name in names if any(fnmatchcase(name, pattern) for pattern in only)]
+    found = [name for name in names if fits(name, only)]
     if not found:
         hint = nearest(only[0], names[:1000], [*names[:5], "…"] if len(names) > 5 else names)
         raise BadParameter(f"no tensor is called {' or '.join(only)}", hint)
