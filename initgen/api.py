@@ -17,6 +17,7 @@ from initgen.engine.directory import write_plan
 from initgen.engine.files import parse_size, plan_files
 from initgen.engine.write import Written, array
 from initgen.specs.describe import describe
+from initgen.specs.description import Description
 from initgen.specs.tensor import TensorSpec, tensor_spec
 
 
@@ -66,7 +67,7 @@ def write(
     Raises:
         InitgenError: the format cannot hold them, the path cannot be written, or holds something else and not ``force``.
     """
-    tensors = [specs] if isinstance(specs, TensorSpec) else list(specs)
+    tensors = [specs] if isinstance(specs, TensorSpec) else specs
     shard = parse_size(max_shard_size) if isinstance(max_shard_size, str) else max_shard_size
     plan = plan_files(tensors, os.fspath(path), format, shard)
     return write_plan(plan, force=force, fsync=fsync, threads=threads)
@@ -86,8 +87,8 @@ def stats(path: str | os.PathLike[str], scheme: str | None = None, **options: An
     return _stats(os.fspath(path), expect=expect, form=form, **own)
 
 
-def model(spec: str | os.PathLike[str] | None = None, **options: Any) -> list[TensorSpec]:
-    """The described tensors of a spec file, for `write` and `verify`.
+def model(spec: str | os.PathLike[str] | None = None, **options: Any) -> Description:
+    """The described tensors of a spec file, for `write` and `verify`: a list of them.
 
     Args:
         options: like (a checkpoint in place of a spec), preset, rules (``["*.bias=zeros"]``), variables (a dict), seed,

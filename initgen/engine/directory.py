@@ -11,6 +11,7 @@ from initgen.engine.draw import Tensor
 from initgen.engine.files import SHARD, Plan
 from initgen.engine.output import Target, check_space, directory_of, flush, linked
 from initgen.engine.write import Progress, Written, fill, matches, write
+from initgen.formats.parts import INDEX
 
 
 def write_plan(
@@ -51,10 +52,10 @@ def write_plan(
             fill(path, list(islice(tensors, len(file.specs))), file.form, threads, progress)
             if fsync:
                 flush(path)
-        if plan.index is not None:
-            path = os.path.join(stage, plan.names[-1])
-            with open(path, "wb") as index:
-                index.write(plan.index)
+        for name, data in plan.beside.items():
+            path = os.path.join(stage, name)
+            with open(path, "wb") as beside:
+                beside.write(data)
             if fsync:
                 flush(path)
         size = sum(os.stat(os.path.join(stage, name)).st_size for name in plan.names)
@@ -78,9 +79,9 @@ def matches_plan(plan: Plan, threads: int | None = None) -> bool:
     target = Target(plan.path, os.path.realpath(plan.path), None)  # it need not be writable
     if not all(os.path.isfile(os.path.join(target.real, name)) for name in plan.names) or _stale(plan, target):
         return False
-    if plan.index is not None:
-        with open(os.path.join(target.real, plan.names[-1]), "rb") as index:
-            if index.read(len(plan.index) + 1) != plan.index:
+    for name, data in plan.beside.items():
+        with open(os.path.join(target.real, name), "rb") as beside:
+            if beside.read(len(data) + 1) != data:
                 return False
     return all(
         matches(file.specs, os.path.join(target.real, file.name), file.form, threads=threads) for file in plan.files
@@ -135,7 +136,7 @@ def _move(plan: Plan, stage: str, target: Target, *, force: bool) -> None:
             if os.path.exists(final):
                 os.chmod(os.path.join(stage, name), stat.S_IMODE(os.stat(final).st_mode))
         for name in (*stale, *plan.names):
-            if name.endswith(".json"):
+            if name.endswith(INDEX):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(os.path.join(target.real, name))
     made: list[str] = []

@@ -4,14 +4,15 @@ import itertools
 import math
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from initgen.core.errors import BadParameter, FormatError, UnknownName
 from initgen.core.registry import repeated
 from initgen.engine.output import in_units
 from initgen.formats import FORMATS, Format, format_of
 from initgen.formats.parts import INDEX
+from initgen.specs.description import Description, as_keras_stores, empty_groups
 from initgen.specs.tensor import TensorSpec
 
 # Hugging Face's limit for a shard where none is given.
@@ -42,12 +43,16 @@ class File:
 
 @dataclass(frozen=True)
 class Plan:
-    """An output: a file, or a directory of files with an index."""
+    """An output: a file, or a directory of files.
+
+    Attributes:
+        beside: small files that are not of tensors, in the order in which they appear; an index is the last of them.
+    """
 
     path: str
     directory: bool
     files: tuple[File, ...]
-    index: bytes | None = None
+    beside: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def specs(self) -> list[TensorSpec]:
@@ -57,7 +62,7 @@ class Plan:
     @property
     def names(self) -> list[str]:
         """The files below the output, the index last: as long as it is not there, the set is not."""
-        return [*(file.name for file in self.files), *([f"model{INDEX}"] if self.index is not None else [])]
+        return [*(file.name for file in self.files), *self.beside]
 
 
 def plan_files(specs: Sequence[TensorSpec], path: str, form: str | None = None, max_shard: int | None = None) -> Plan:
@@ -72,15 +77,19 @@ def plan_files(specs: Sequence[TensorSpec], path: str, form: str | None = None, 
         FormatError: the format cannot hold the tensors, or no directory of its files.
         UnknownName: no such format.
     """
+    beside = specs.files if isinstance(specs, Description) else {}
+    groups = specs.groups if isinstance(specs, Description) else ()
+    if path.endswith(".weights.h5"):
+        specs = as_keras_stores(specs)
     # Equal models make equal files, in whatever order they are described.
     specs = sorted(specs, key=lambda spec: _natural(spec.name))
     if os.path.isdir(path) and not path.endswith(os.sep) and _has_suffix(path):
         raise FormatError(f"{path}: is a directory", f"-o {path}{os.sep} puts shards into it")
     if not path or path.endswith(os.sep) or os.path.isdir(path) or (max_shard is not None and not _has_suffix(path)):
-        return _directory(specs, path, "safetensors" if form is None else FORMATS[form].name, max_shard)
+        return _directory(specs, path, "safetensors" if form is None else FORMATS[form].name, max_shard, beside)
     if max_shard is not None:
         raise FormatError(f"{path}: shards go into a directory", "-o DIRECTORY/")
-    chosen = format_of(path, form)
+    chosen = format_of(path, form).grouped(empty_groups(groups, [spec.name for spec in specs]))
     chosen.check([spec.header for spec in specs])
     return Plan(path, False, (File("", chosen, tuple(specs)),))
 
@@ -98,7 +107,9 @@ def _has_suffix(path: str) -> bool:
         return False
 
 
-def _directory(specs: Sequence[TensorSpec], path: str, form: str, max_shard: int | None) -> Plan:
+def _directory(
+    specs: Sequence[TensorSpec], path: str, form: str, max_shard: int | None, beside: Mapping[str, bytes]
+) -> Plan:
     if form == "npy":
         if max_shard is not None:
             raise FormatError(
@@ -113,7 +124,7 @@ def _directory(specs: Sequence[TensorSpec], path: str, form: str, max_shard: int
     for shard in shards:
         chosen.check([spec.header for spec in shard])
     if width == 1:
-        return Plan(path, True, (File("model.safetensors", chosen, tuple(specs)),))
+        return Plan(path, True, (File("model.safetensors", chosen, tuple(specs)),), beside)
     if width > 99_999:
         raise FormatError(f"{path}: would be {width} shards; names have place for 99999", "--max-shard-size")
     twice = repeated(spec.name for spec in specs)  # each shard was checked by itself
@@ -123,7 +134,7 @@ def _directory(specs: Sequence[TensorSpec], path: str, form: str, max_shard: int
         File(f"model-{number:05}-of-{width:05}.safetensors", chosen, tuple(shard))
         for number, shard in enumerate(shards, 1)
     )
-    return Plan(path, True, files, _index(files))
+    return Plan(path, True, files, {**beside, f"model{INDEX}": _index(files)})
 
 
 def _suffix(form: str) -> str:

@@ -243,6 +243,8 @@ def matches(specs: Sequence[TensorSpec], path: str, form: Format, threads: int |
         extents.append(stored.extent)
     if len(contents.tensors) != len(specs) or (form.carries_recipe and contents.recipe != recipe):
         return False
+    if contents.groups != form.groups:
+        return False
     return next(differences(specs, path, extents, threads), None) is None
 
 

@@ -57,11 +57,16 @@ class Stored:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a file holds: its tensors in the file's order, and the text of its recipe if it has one."""
+    """What a file holds: its tensors in the file's order, and the text of its recipe if it has one.
+
+    Attributes:
+        groups: paths of the groups that hold nothing; Keras keeps one for a layer without weights.
+    """
 
     tensors: tuple[Stored, ...]
     recipe: str | None = None
     warnings: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 class Named(Protocol):
@@ -86,6 +91,7 @@ class Format(ABC):
         many: whether it holds more than one tensor.
         sequential: whether it is written from start to end, by `pack`, and not filled in place after `layout`.
         carries_recipe: whether it has a place for the recipe.
+        groups: paths of groups that its files have besides, and that hold nothing: see `grouped`.
     """
 
     name: ClassVar[str]
@@ -96,6 +102,7 @@ class Format(ABC):
     sequential: ClassVar[bool] = False
     carries_recipe: ClassVar[bool] = True
     max_rank: ClassVar[int] = 64
+    groups: tuple[str, ...] = ()
 
     def check(self, headers: Sequence[Header]) -> None:
         """Refuse what this format cannot hold, before anything is created.
@@ -139,6 +146,10 @@ class Format(ABC):
     @abstractmethod
     def prefix(self, headers: Sequence[Header], recipe: str) -> bytes | None:
         """All bytes before the data, where they are fully determined and the data follows without a gap."""
+
+    def grouped(self, groups: Sequence[str]) -> "Format":
+        """This format, for a file that also has these groups, which hold nothing; itself where it has no groups."""
+        return self
 
     def in_order(self, tensors: Sequence[T]) -> list[T]:
         """Tensors, or headers, in the order of their data in a file."""

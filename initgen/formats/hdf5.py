@@ -30,14 +30,24 @@ class Hdf5(Format):
     suffixes = (".h5", ".hdf5")
     max_rank = 32
 
+    def __init__(self, groups: Sequence[str] = ()) -> None:
+        self.groups = tuple(sorted(groups))
+
+    def grouped(self, groups: Sequence[str]) -> "Hdf5":
+        return Hdf5(groups)
+
     def check(self, headers: Sequence[Header]) -> None:
         super().check(headers)
         names = {header.name for header in headers}
-        for name in names:
+        for group in self.groups:
+            self.check_name(group)
+        for name in {*names, *self.groups}:
             parts = name.split("/")
             for depth in range(1, len(parts)):
                 if "/".join(parts[:depth]) in names:
                     raise FormatError(f"{'/'.join(parts[:depth])!r} cannot be both a tensor and the group of {name!r}")
+            if name in names and name in self.groups:
+                raise FormatError(f"{name!r} cannot be both a tensor and a group")
 
     def check_name(self, name: str) -> None:
         super().check_name(name)
@@ -54,6 +64,8 @@ class Hdf5(Format):
             # The oldest format that holds it: the same bytes from every release of one HDF5 version, readable by all.
             with h5py.File(path, "w", libver="earliest") as file:
                 file.attrs["initgen"] = recipe
+                for group in self.groups:
+                    file.require_group(group)
                 return [Extent(_create(file, header), header.nbytes) for header in headers]
         except RuntimeError as error:  # what HDF5 makes of a full disk when it closes a file
             code = re.search(r"errno = (\d+)", str(error))
@@ -66,14 +78,15 @@ class Hdf5(Format):
 
         size = os.stat(path).st_size
         tensors: list[Stored] = []
+        groups: list[str] = []
         try:
             with h5py.File(path, "r") as file:
                 recipe = file.attrs.get("initgen")
-                _walk(file, "", path, size, tensors, set())
+                _walk(file, "", path, size, (tensors, groups), set())
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, RecursionError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise FormatError(f"{path}: {reason}", "the file is damaged, or not HDF5") from None
-        return Contents(tuple(tensors), recipe if isinstance(recipe, str) else None)
+        return Contents(tuple(tensors), recipe if isinstance(recipe, str) else None, groups=tuple(sorted(groups)))
 
     def load(self, path: str, stored: Stored) -> "NDArray[np.generic]":
         import h5py
@@ -113,14 +126,16 @@ def _create(file: Any, header: Header) -> int:
     return dataset.get_offset() or 0
 
 
-def _walk(group: Any, inside: str, path: str, size: int, tensors: list[Stored], seen: set[int]) -> None:
-    """Every dataset below ``group``, by name. Only hard links: what points elsewhere could read any file."""
+def _walk(group: Any, inside: str, path: str, size: int, found: tuple[list[Stored], list[str]], seen: set[int]) -> None:
+    """Every dataset and empty group below ``group``, by name. Only hard links: what points elsewhere could read any file."""
     import h5py
 
     address = h5py.h5o.get_info(group.id).addr
     if address in seen:
         raise FormatError(f"{path}: {inside or '/'} is a group under two names, or inside itself")
     seen.add(address)
+    if inside and not len(group):
+        found[1].append(inside.removesuffix("/"))
     for key in group:
         name = inside + key
         link = group.get(key, getlink=True)
@@ -128,9 +143,9 @@ def _walk(group: Any, inside: str, path: str, size: int, tensors: list[Stored], 
             raise FormatError(f"{path}: {name} is a {type(link).__name__}, which initgen does not follow")
         item = group[key]
         if isinstance(item, h5py.Group):
-            _walk(item, name + "/", path, size, tensors, seen)
+            _walk(item, name + "/", path, size, found, seen)
         elif isinstance(item, h5py.Dataset):
-            tensors.append(_stored(item, name, path, size))
+            found[0].append(_stored(item, name, path, size))
 
 
 def _stored(dataset: Any, name: str, path: str, size: int) -> Stored:

@@ -38,16 +38,16 @@ def derive(path: str, *, preset: str | None = None, rules: Iterable[str] = ()) -
             specs = [spec for part in parts for spec in read_recipe(part.contents.recipe or "", part.path).values()]
             if not specs:
                 raise SpecError(f"{path}: its recipe describes no tensors")
-            return tree_of(specs)
+            return tree_of(specs, [group for part in parts for group in part.contents.groups])
         return _bare(like_model(path, parts))
     model = like_model(path)
     model.rules += rules_of(rules)
     if preset is not None:
         add_preset(model, preset)
-    return tree_of(settle(model))
+    return tree_of(settle(model), model.groups)
 
 
-def tree_of(specs: Sequence[TensorSpec]) -> Tree:
+def tree_of(specs: Sequence[TensorSpec], groups: Sequence[str] = ()) -> Tree:
     """A spec that describes these tensors: model-wide what most of them share, and names over ranges.
 
     Raises:
@@ -59,12 +59,14 @@ def tree_of(specs: Sequence[TensorSpec]) -> Tree:
     dtype = _most(spec.dtype.name for spec in specs)
     layout = _most(spec.kernel.layout for spec in specs)
     entries = fold((spec.name, json.dumps(_entry(spec, dtype, layout))) for spec in specs)
-    top = {"seed": seeds.pop() if seeds else 0, "dtype": dtype, "layout": layout}
+    top = {"seed": seeds.pop() if seeds else 0, "dtype": dtype, "layout": layout, **_empty(groups)}
     return {**top, "tensors": {name: json.loads(entry) for name, entry in entries}}
 
 
 def _entry(spec: TensorSpec, dtype: str, layout: str) -> Tree:
     entry: Tree = {"shape": list(spec.shape), "scheme": spec.title}
+    if spec.keras_path:
+        entry["keras_path"] = spec.keras_path
     if spec.dtype.name != dtype:
         entry["dtype"] = spec.dtype.name
     if spec.kernel.layout != layout:
@@ -96,7 +98,12 @@ def _bare(model: Model) -> Tree:
         (name, json.dumps({"shape": list(draft.shape)} | ({} if draft.dtype == dtype else {"dtype": draft.dtype})))
         for name, draft in model.drafts.items()
     )
-    return {"seed": 0, "dtype": dtype, "tensors": {name: json.loads(entry) for name, entry in entries}}
+    top = {"seed": 0, "dtype": dtype, **_empty(model.groups)}
+    return {**top, "tensors": {name: json.loads(entry) for name, entry in entries}}
+
+
+def _empty(groups: Sequence[str]) -> Tree:
+    return {"empty_groups": sorted(groups)} if groups else {}
 
 
 def _most(values: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from initgen.core.errors import BadParameter, SpecError, UnknownName
 from initgen.core.registry import fits, nearest
 from initgen.formats.parts import Part, open_parts
+from initgen.specs.description import Description
 from initgen.specs.model import Model, add_preset, headers_model, read_model
 from initgen.specs.rules import Rule, rules_of
 from initgen.specs.scope import Given
@@ -24,7 +25,7 @@ def describe(
     layout: str | None = None,
     only: Sequence[str] | str = (),
     warn: Callable[[str], None] = lambda message: None,
-) -> list[TensorSpec]:
+) -> Description:
     """The tensors of a model.
 
     Args:
@@ -57,7 +58,7 @@ def describe(
     for rule in first:
         if rule not in used:
             warn(f"{rule.shown} decides no tensor")
-    return specs
+    return Description(specs, model.groups, model.files)
 
 
 def check(path: str) -> tuple[list[TensorSpec], int]:
@@ -76,12 +77,11 @@ def check(path: str) -> tuple[list[TensorSpec], int]:
 
 def like_model(path: str, parts: Sequence[Part] | None = None) -> Model:
     """The tensors of a checkpoint, without their data and without schemes; its files may have been looked into already."""
+    parts = open_parts(path) if parts is None else parts
     headers = (
-        (stored.name, stored.shape, stored.dtype, stored.kind)
-        for part in (open_parts(path) if parts is None else parts)
-        for stored in part.contents.tensors
+        (stored.name, stored.shape, stored.dtype, stored.kind) for part in parts for stored in part.contents.tensors
     )
-    return headers_model(path, headers)
+    return headers_model(path, headers, [group for part in parts for group in part.contents.groups])
 
 
 def chosen(names: Sequence[str], only: Sequence[str]) -> list[str]:

@@ -26,6 +26,7 @@ class Draft:
 
     Attributes:
         dtype: None where neither its own table nor its header says.
+        keras_path: where a ``.weights.h5`` has it, if not at its name.
         options: what the spec says of it; None for a tensor out of a header.
         blame: makes an error about it, at a path below its own.
     """
@@ -36,6 +37,7 @@ class Draft:
     options: Options | None
     file: File | None
     blame: Callable[[Where, InitgenError], SpecError]
+    keras_path: str = ""
 
 
 @dataclass
@@ -44,6 +46,7 @@ class Model:
 
     Attributes:
         shown: the spec or checkpoint as messages name it.
+        groups, files: what an output has besides, see `Description`.
     """
 
     shown: str
@@ -52,6 +55,8 @@ class Model:
     drafts: dict[str, Draft] = field(default_factory=dict)
     rules: list[Rule] = field(default_factory=list)
     scopes: list[Scope] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
 
     def add(self, draft: Draft) -> None:
         """One more tensor.
@@ -153,8 +158,9 @@ def _take(
             )
         model.seed, seeded = table.seed, True
     for name, options in table.tensors.items():
-        for draft in _drafts(file, name, options.shape, options):
+        for draft in _drafts(file, name, options.shape, options, options.keras_path):
             model.add(draft)
+    model.groups += table.empty_groups
     model.rules += [Rule(rule, file, ("rules", index)) for index, rule in enumerate(table.rules)]
     included = [table.include] if isinstance(table.include, str) else table.include
     for index, name in enumerate(included):
@@ -179,7 +185,7 @@ def _included(document: Document, name: str, where: Where) -> Document:
         raise document.error(where, error.message, error.hint) from None
 
 
-def _drafts(file: File, text: str, shape: str | list[int | str], options: Options) -> Iterator[Draft]:
+def _drafts(file: File, text: str, shape: str | list[int | str], options: Options, keras_path: str) -> Iterator[Draft]:
     where: Where = ("tensors", text)
     document, scope = file.document, file.scope
 
@@ -196,17 +202,21 @@ def _drafts(file: File, text: str, shape: str | list[int | str], options: Option
         check_shape(sizes)
     except BadParameter as error:
         raise blame(("shape",), error) from None
+    if keras_path and len(names) > 1:
+        raise blame(("keras_path",), BadParameter(f"is one path, and there are {len(names)} tensors"))
     for name in names:
-        yield Draft(name, sizes, options.dtype, options, file, blame)
+        yield Draft(name, sizes, options.dtype, options, file, blame, keras_path)
 
 
-def headers_model(path: str, headers: Iterable[tuple[str, Shape, DType | None, str]]) -> Model:
+def headers_model(
+    path: str, headers: Iterable[tuple[str, Shape, DType | None, str]], groups: Iterable[str] = ()
+) -> Model:
     """A model with the tensors of a checkpoint's header: name, shape, dtype, and the dtype as the file calls it.
 
     Raises:
         SpecError: a dtype that initgen does not make.
     """
-    model = Model(path)
+    model = Model(path, groups=list(groups))
 
     def blame_for(name: str) -> Callable[[Where, InitgenError], SpecError]:
         return lambda below, error: SpecError(f"{path}: {name}: {error.message}", error.hint)

@@ -79,6 +79,7 @@ class TensorTable(Options, kw_only=True):
         str | list[int | str],
         Meta(description='[100, 64], "100x64", or with variables: ["${d_model}", "${4 * d_model}"].'),
     ]
+    keras_path: Annotated[str, Meta(description="Its path in a .weights.h5, where Keras looks for it.")] = ""
 
 
 class RuleTable(Options, kw_only=True):
@@ -117,6 +118,10 @@ class SpecTable(Struct, forbid_unknown_fields=True, kw_only=True):
     tensors: Annotated[
         dict[str, TensorTable], Meta(description="By name; layers.{0..31}.{q,k,v} is a tensor for each.")
     ] = {}
+    empty_groups: Annotated[
+        list[str],
+        Meta(description="Groups of an HDF5 file that hold nothing; Keras wants them of layers without weights."),
+    ] = []
     rules: Annotated[list[RuleTable], Meta(description="For tensors without a scheme of their own, in order.")] = []
 
 

@@ -96,6 +96,8 @@ class _Settling:
             raise draft.blame((), BadParameter(f"depends on itself: {' → '.join((*self._open, name))}"))
         self._open.append(name)
         spec = self._made(draft)
+        if draft.keras_path:
+            spec = spec.renamed(name, draft.keras_path)
         self._open.pop()
         self._done[name] = spec
         return spec
@@ -168,7 +170,11 @@ class _Settling:
             raise BadParameter(f"is tied to {pattern}, and not exactly one tensor of its shape is called so")
         base = self.one(name)
         return replace(
-            base, name=draft.name, tied=base.tied or base.name, dtype=DTYPES[self._dtype_of(draft, said, file)]
+            base,
+            name=draft.name,
+            keras_path="",
+            tied=base.tied or base.name,
+            dtype=DTYPES[self._dtype_of(draft, said, file)],
         )
 
     def _equal_to(self, draft: Draft, file: File, pattern: str) -> str | None:

@@ -26,6 +26,7 @@ class TensorSpec:
         keyed: whether the seed is the model's, so that the tensor's name takes part in its stream.
         tied: the name of the tensor that it equals, whose stream it draws; empty for most.
         fan_in, fan_out: in place of what the shape gives; None leaves it.
+        keras_path: its path in a ``.weights.h5``, where Keras looks for it; empty where that is its name.
     """
 
     name: str
@@ -39,6 +40,7 @@ class TensorSpec:
     fan_in: int | None = None
     fan_out: int | None = None
     tied: str = ""
+    keras_path: str = ""
 
     @property
     def count(self) -> int:
@@ -96,10 +98,10 @@ class TensorSpec:
             return self.scheme.build(self.shape, self.kernel, self.params)
         return self.scheme.law(self.fans or Fans(1, 1), self.params)
 
-    def renamed(self, name: str) -> "TensorSpec":
-        """The same under another name; what was computed of it is kept, which `dataclasses.replace` would not do."""
+    def renamed(self, name: str, keras_path: str = "") -> "TensorSpec":
+        """The same under other names; what was computed of it is kept, which `dataclasses.replace` would not do."""
         other = object.__new__(TensorSpec)
-        other.__dict__.update(self.__dict__, name=name)
+        other.__dict__.update(self.__dict__, name=name, keras_path=keras_path)
         return other
 
     @property

@@ -69,7 +69,7 @@ def test_the_index_is_the_text_that_transformers_writes():
     shards = {"a.weight": 1, "b.bias": 1, "b.weight": 2, "größe.weight": 2}
     wanted = json.loads(INDEX)
     wanted["weight_map"] = {name: f"model-0000{shards[name]}-of-00002.safetensors" for name in wanted["weight_map"]}
-    assert plan.index.decode() == json.dumps(wanted, indent=2) + "\n"
+    assert plan.beside["model.safetensors.index.json"].decode() == json.dumps(wanted, indent=2) + "\n"
     assert json.dumps(json.loads(INDEX), indent=2) + "\n" == INDEX  # the form is transformers'
     assert plan.directory
     shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
@@ -84,8 +84,8 @@ def test_the_index_is_the_text_that_transformers_writes():
 
 def test_what_fits_one_shard_has_the_plain_name_and_no_index():
     plan = plan_files(specs([60, 40]), "m/", max_shard=100)
-    assert (plan.names, plan.index, plan.directory) == (["model.safetensors"], None, True)
-    assert plan_files(specs([60, 41]), "m/", max_shard=100).index is not None
+    assert (plan.names, plan.beside, plan.directory) == (["model.safetensors"], {}, True)
+    assert plan_files(specs([60, 41]), "m/", max_shard=100).beside
     assert MAX_SHARD == 5 * 10**9
 
 

@@ -1,0 +1,39 @@
+"""What a spec, a model or a checkpoint describes: its tensors, and what stands beside them in an output."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from initgen.specs.tensor import TensorSpec
+
+
+class Description(list[TensorSpec]):
+    """Described tensors, with what an output has besides.
+
+    Attributes:
+        groups: paths of groups in HDF5 that hold nothing; Keras wants one for a layer without weights.
+        files: small files of a directory, by name: a Hugging Face checkpoint has its config.json.
+    """
+
+    def __init__(
+        self, specs: Iterable[TensorSpec], groups: Sequence[str] = (), files: Mapping[str, bytes] | None = None
+    ) -> None:
+        super().__init__(specs)
+        self.groups = tuple(groups)
+        self.files = dict(files or {})
+
+
+def as_keras_stores(specs: Iterable[TensorSpec]) -> list[TensorSpec]:
+    """The same tensors under the paths that a ``.weights.h5`` has them at; their values are still those of their names."""
+    return [
+        replace(spec, name=spec.keras_path, keras_path="", tied=spec.tied or (spec.name if spec.keyed else ""))
+        if spec.keras_path
+        else spec
+        for spec in specs
+    ]
+
+
+def empty_groups(groups: Iterable[str], names: Iterable[str]) -> list[str]:
+    """Those of ``groups`` that none of these tensors, nor another group, is in."""
+    groups = set(groups)
+    full = {path[:at] for path in (*names, *groups) for at, sign in enumerate(path) if sign == "/"}
+    return sorted(groups - full)
