@@ -1,0 +1,1 @@
+"""Layers of Keras and PyTorch: from the arguments of a layer to its weights."""
