@@ -3,12 +3,13 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from initgen.core.errors import BadParameter, SpecError
 from initgen.core.shapes import Fans, Kernel
-from initgen.formats.parts import open_parts
-from initgen.specs.describe import like_model
+from initgen.formats.parts import INDEX, open_parts
+from initgen.specs.describe import describe, like_model
 from initgen.specs.model import Model, add_preset
 from initgen.specs.names import fold
 from initgen.specs.recipe import read_recipe
@@ -30,6 +31,9 @@ def derive(path: str, *, preset: str | None = None, rules: Iterable[str] = ()) -
         SpecError: a tensor that neither preset nor rules give a scheme, or a recipe that no spec can say.
     """
     rules = list(rules)
+    if PurePath(path).suffix.lower() in (".toml", ".yaml", ".yml", ".keras", ".json") and not path.endswith(INDEX):
+        described = describe(path, preset=preset, rules=rules)
+        return tree_of(described, described.groups)
     if preset is None and not rules:
         parts = open_parts(path)
         if not any(part.contents.tensors for part in parts):

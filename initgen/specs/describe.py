@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from initgen.core.errors import BadParameter, SpecError, UnknownName
 from initgen.core.registry import fits, nearest
 from initgen.formats.parts import Part, open_parts
-from initgen.specs.description import Description
+from initgen.specs.description import Description, empty_groups
 from initgen.specs.model import Model, add_preset, headers_model, read_model
 from initgen.specs.rules import Rule, rules_of
 from initgen.specs.scope import Given
@@ -58,7 +58,8 @@ def describe(
     for rule in first:
         if rule not in used:
             warn(f"{rule.shown} decides no tensor")
-    return Description(specs, model.groups, model.files)
+    paths = [draft.keras_path or draft.name for draft in model.drafts.values()]
+    return Description(specs, empty_groups(model.groups, paths), model.files)
 
 
 def check(path: str) -> tuple[list[TensorSpec], int]:

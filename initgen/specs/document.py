@@ -16,7 +16,7 @@ from initgen.specs.places import Where, line_of
 _MAX_BYTES = 64 << 20
 _MAX_DEPTH = 32
 _WEIGHTS = (".safetensors", ".h5", ".hdf5", ".npz", ".npy")
-_KINDS = {".toml": "toml", ".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+_KINDS = {".toml": "toml", ".yaml": "yaml", ".yml": "yaml", ".json": "json", ".keras": "json"}
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,12 @@ def read_document(path: str) -> Document:
     shown = "standard input" if path == "-" else path
     if PurePath(path).suffix.lower() in _WEIGHTS:
         raise SpecError(f"{shown}: is a weight file, not a spec", "--like takes names and shapes from it")
-    raw = _bytes(path, shown)
+    if PurePath(path).suffix.lower() == ".keras":
+        from initgen.specs.layers.keras.archive import config_text
+
+        raw = config_text(path)
+    else:
+        raw = _bytes(path, shown)
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise SpecError(f"{shown}: is UTF-16", "save it as UTF-8")
     try:

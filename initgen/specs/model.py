@@ -4,17 +4,22 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from initgen.core.dtypes import DType
+from initgen.core.dtypes import DTYPES, DType
 from initgen.core.errors import BadParameter, InitgenError, SpecError, UnknownName
 from initgen.core.registry import nearest
 from initgen.core.shapes import Shape, check_shape
 from initgen.specs.document import Document, document_of, read_document
+from initgen.specs.layers import is_keras_model
 from initgen.specs.names import MAX_NAMES, expand
 from initgen.specs.places import Where
 from initgen.specs.rules import File, Rule
-from initgen.specs.schema import Options, read_table
+from initgen.specs.schema import Options, SpecTable, located, read_table
 from initgen.specs.scope import Given, Scope
+
+if TYPE_CHECKING:
+    from initgen.specs.layers.layer import Placed
 
 _MAX_FILES = 100
 _PRESETS = Path(__file__).parent / "presets"
@@ -136,6 +141,9 @@ def _take(
         above: the file that includes this one.
         seeded: whether one of those gives the seed, which then is the model's.
     """
+    if is_keras_model(document.tree):
+        _take_keras(model, document, above)
+        return
     table = read_table(document)
     scope = Scope(table.variables, inherited)
     layout, dtype = table.layout, table.dtype
@@ -147,7 +155,8 @@ def _take(
         layout = read_table(preset).layout
     if above is not None:
         layout, dtype = layout or above.layout, dtype or above.dtype
-    file = File(document, table, scope, dtype, layout)
+    kinds = {**(above.kinds if above else {}), **table.kinds}
+    file = File(document, table, scope, dtype, layout, kinds)
     model.scopes.append(scope)
     if len(model.scopes) > _MAX_FILES:
         raise document.error((), f"is one of more than {_MAX_FILES} files that include one another")
@@ -161,6 +170,11 @@ def _take(
         for draft in _drafts(file, name, options.shape, options, options.keras_path):
             model.add(draft)
     model.groups += table.empty_groups
+    if table.layers:
+        from initgen.specs.layers.entries import Reader
+
+        reader = Reader(scope, layout, kinds, lambda where, said, kind: located(document, where, said, kind))
+        _place(model, file, lambda: reader.weights(table.layers))
     model.rules += [Rule(rule, file, ("rules", index)) for index, rule in enumerate(table.rules)]
     included = [table.include] if isinstance(table.include, str) else table.include
     for index, name in enumerate(included):
@@ -171,6 +185,48 @@ def _take(
         _take(model, inner, scope.given, (*chain, inner.path or inner.shown), file, seeded=seeded)
     if preset is not None:
         _take(model, preset, scope.given, (*chain, preset.shown), None)
+
+
+def _take_keras(model: Model, document: Document, above: File | None) -> None:
+    """Add what a config of Keras describes."""
+    from initgen.specs.layers.keras.config import model_of
+    from initgen.specs.layers.keras.placed import placed
+
+    kinds = above.kinds if above else {}
+    file = File(document, SpecTable(), Scope({}), above.dtype if above else None, "keras", kinds)
+    _place(model, file, lambda: placed(model_of(document.tree, kinds)))
+
+
+def _place(model: Model, file: File, read: "Callable[[], tuple[list[Placed], list[str]]]") -> None:
+    """Add the weights of layers."""
+    from initgen.specs.layers.layer import LayerError
+
+    try:
+        weights, groups = read()
+    except LayerError as error:
+        raise file.document.error(error.where, error.message, error.hint) from None
+    for placed in weights:
+        options = placed.weight.options
+        dtype = options.dtype or placed.dtype
+        blame = _blame_of(file, placed)
+        try:
+            sizes = check_shape(placed.weight.shape)
+            _ = dtype is None or DTYPES[dtype]
+        except InitgenError as error:
+            raise blame((), error) from None
+        model.add(Draft(placed.name, sizes, dtype, options, file, blame, placed.keras_path))
+    model.groups += groups
+
+
+def _blame_of(file: File, placed: "Placed") -> Callable[[Where, InitgenError], SpecError]:
+    initializer = placed.weight.initializer
+    unknown = initializer is not None and initializer.scheme is None
+    name = f"{placed.name}, of the initializer {initializer.shown}," if initializer and unknown else f"{placed.name}:"
+
+    def blame(below: Where, error: InitgenError) -> SpecError:
+        return file.document.blame((*placed.where, *below), BadParameter(f"{name} {error.message}", error.hint))
+
+    return blame
 
 
 def _included(document: Document, name: str, where: Where) -> Document:

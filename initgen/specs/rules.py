@@ -1,8 +1,8 @@
 """Rules: which tensors they are for, and what they say of them."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase, translate
 from functools import cached_property
 
@@ -13,7 +13,7 @@ from initgen.schemes import SCHEMES
 from initgen.specs.document import Document
 from initgen.specs.names import expand
 from initgen.specs.places import Where
-from initgen.specs.schema import Options, RuleTable, SpecTable
+from initgen.specs.schema import Options, RuleTable, SpecTable, TensorTable
 from initgen.specs.scope import Scope
 
 
@@ -23,6 +23,7 @@ class File:
 
     Attributes:
         layout: its own, or that of its preset.
+        kinds: layer classes that are given by hand.
     """
 
     document: Document
@@ -30,6 +31,7 @@ class File:
     scope: Scope
     dtype: str | None = None
     layout: str | None = None
+    kinds: Mapping[str, Mapping[str, TensorTable]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

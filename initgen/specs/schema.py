@@ -118,6 +118,16 @@ class SpecTable(Struct, forbid_unknown_fields=True, kw_only=True):
     tensors: Annotated[
         dict[str, TensorTable], Meta(description="By name; layers.{0..31}.{q,k,v} is a tensor for each.")
     ] = {}
+    layers: Annotated[
+        list[dict[str, Any]],
+        Meta(description="Layers of Keras or PyTorch, one after another, with the framework's own arguments."),
+    ] = []
+    kinds: Annotated[
+        dict[str, dict[str, TensorTable]],
+        Meta(
+            description="Layer classes of your own: their weights in order; sizes may be ${channels}, ${input_0}, ${units}."
+        ),
+    ] = {}
     empty_groups: Annotated[
         list[str],
         Meta(description="Groups of an HDF5 file that hold nothing; Keras wants them of layers without weights."),
@@ -144,12 +154,15 @@ def read_table(document: Document) -> SpecTable:
     for field, kind in (("tensors", TensorTable), ("variables", int | float | str | Taken)):
         if isinstance(tree.get(field), dict):
             parts += [((field, key), value, kind) for key, value in tree[field].items()]
+    for key, weights in tree["kinds"].items() if isinstance(tree.get("kinds"), dict) else ():
+        if isinstance(weights, dict):
+            parts += [(("kinds", key, name), value, TensorTable) for name, value in weights.items()]
     for where, value, kind in parts:
         try:
             msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
-            raise _located(document, where, str(error), kind) from None
-    raise _located(document, (), str(whole), SpecTable)
+            raise located(document, where, str(error), kind) from None
+    raise located(document, (), str(whole), SpecTable)
 
 
 def _check_values(document: Document, table: SpecTable) -> None:
@@ -168,7 +181,7 @@ def _check_values(document: Document, table: SpecTable) -> None:
             raise document.error(("rules", index), "has neither scheme nor tied")
 
 
-def _located(document: Document, where: Where, message: str, kind: Any) -> SpecError:
+def located(document: Document, where: Where, message: str, kind: Any) -> SpecError:
     """msgspec's error as one of ours: the path that stands at its end put in front."""
     if kind is SpecTable and " - at `$.rules[" in message:
         kind = RuleTable

@@ -1,0 +1,180 @@
+"""The ``layers`` of a spec: entries with a kind and its arguments, one after another, as weights with their names."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from initgen.core.errors import BadParameter, InitgenError, SpecError, quoted
+from initgen.core.registry import nearest
+from initgen.specs.layers import keras, torch
+from initgen.specs.layers.keras.custom import Custom, Kinds
+from initgen.specs.layers.keras.initializers import named
+from initgen.specs.layers.keras.layer import Held
+from initgen.specs.layers.keras.model import KerasModel, Node
+from initgen.specs.layers.keras.placed import placed
+from initgen.specs.layers.layer import Initializer, Layer, LayerError, Placed
+from initgen.specs.names import expand
+from initgen.specs.places import Where
+from initgen.specs.scope import Scope
+
+Entry = Mapping[str, Any]
+# Makes an error at a place of the spec out of what msgspec says of an entry, and of what we say.
+Located = Callable[[Where, str, type], SpecError]
+
+_FRAMEWORKS: dict[str, Mapping[str, type[Layer]]] = {"keras": keras.KINDS, "torch": torch.KINDS}
+_PREFIXES = {"keras.layers.": "keras", "keras.": "keras", "torch.nn.": "torch", "nn.": "torch", "torch.": "torch"}
+# What the frameworks themselves call otherwise than the class.
+_ALIASES = {"Input": "InputLayer"}
+_SEQUENTIAL = "Sequential"
+
+
+class Reader:
+    """Entries of one spec, as layers.
+
+    Args:
+        layout: that of the file, which decides about kinds that both frameworks have.
+        kinds: layer classes that the spec gives by hand.
+        located: makes an error about an entry.
+    """
+
+    def __init__(self, scope: Scope, layout: str | None, kinds: Kinds, located: Located) -> None:
+        self._scope, self._layout, self._kinds, self._located = scope, layout, kinds, located
+        self._framework = "keras"
+
+    def weights(self, entries: Sequence[Entry]) -> tuple[list[Placed], list[str]]:
+        """The weights of the layers in order, and the groups that Keras has for them.
+
+        Raises:
+            SpecError: an entry is not sound.
+            LayerError: a layer cannot be built.
+        """
+        self._framework = self._framework_of(entries)
+        if self._framework == "keras":
+            return placed(self._sequential(entries, ("layers",)))
+        return list(self._modules(entries, "", ("layers",))), []
+
+    def _framework_of(self, entries: Sequence[Entry]) -> str:
+        """The one framework that has all these kinds; where both do, the file's layout says which."""
+        possible: set[str] | None = None
+        for index, entry in enumerate(entries):
+            kind = self._text(entry, ("layers", index))
+            having = self._having(kind)
+            if not having:
+                where: Where = ("layers", index, "kind")
+                hint = nearest(
+                    kind, {name for kinds in _FRAMEWORKS.values() for name in kinds}, ("see docs/layers.md",)
+                )
+                raise LayerError(where, quoted(kind), BadParameter("is not a kind of layer", hint))
+            if possible is not None and not possible & having:
+                other = possible.copy().pop()
+                message = f"is of {having.pop()}, and the layers before it are of {other}"
+                raise LayerError(("layers", index), kind, BadParameter(message, "a list has layers of one framework"))
+            possible = having if possible is None else possible & having
+        if possible is None or len(possible) > 1:
+            return self._layout or "keras"
+        return possible.pop()
+
+    def _having(self, kind: str) -> set[str]:
+        """The frameworks that have a kind."""
+        name, framework = _bare(kind)
+        if name in self._kinds:
+            return {"keras"}
+        having = {each for each, kinds in _FRAMEWORKS.items() if name in kinds or name == _SEQUENTIAL}
+        return having & {framework} if framework else having
+
+    def _text(self, entry: object, where: Where) -> str:
+        if not isinstance(entry, Mapping):
+            raise LayerError(where, "layer", BadParameter("is not a table", 'like {kind = "Dense", units = 64}'))
+        kind = entry.get("kind")
+        if not isinstance(kind, str):
+            raise LayerError(where, "layer", BadParameter("has no kind", 'like {kind = "Dense", units = 64}'))
+        return kind
+
+    def _sequential(self, entries: Any, where: Where) -> KerasModel:
+        nodes = []
+        counts: dict[str, int] = {}
+        for index, entry in enumerate(_listed(entries, where)):
+            here: Where = (*where, index)
+            layer = self._layer(entry, here)
+            snake = layer.snake()
+            for name in _names(layer.name):
+                counts[snake] = counts.get(snake, -1) + (name is None)
+                given = name or (f"{snake}_{counts[snake]}" if counts[snake] else snake)
+                nodes.append(Node(Held(msgspec.structs.replace(layer, name=given)), here))
+        return KerasModel(nodes=nodes)
+
+    def _modules(self, entries: Any, prefix: str, where: Where) -> Iterator[Placed]:
+        place = 0
+        for index, entry in enumerate(_listed(entries, where)):
+            here: Where = (*where, index)
+            inner = entry.get("layers") if _bare(self._text(entry, here))[0] == _SEQUENTIAL else None
+            layer = None if inner is not None else self._layer(entry, here)
+            for name in _names(entry.get("name")):
+                full = prefix + (name or str(place))
+                place += 1
+                if layer is None:
+                    yield from self._modules(inner, full + ".", (*here, "layers"))
+                    continue
+                try:
+                    for weight in layer.weights():
+                        yield Placed(f"{full}.{weight.name}", weight, layer.dtype, here)
+                except InitgenError as error:
+                    raise LayerError(here, f"{full} ({type(layer).__name__})", error) from None
+
+    def _layer(self, entry: Any, where: Where) -> Any:
+        """One layer, with the layers that it holds."""
+        kind, _ = _bare(self._text(entry, where))
+        given = {key: self._filled(value) for key, value in entry.items() if key != "kind"}
+        if kind == _SEQUENTIAL:
+            model = self._sequential(given.pop("layers", None), (*where, "layers"))
+            if set(given) - {"name"}:
+                raise LayerError((*where, min(set(given) - {"name"})), kind, BadParameter("is not an argument of it"))
+            return msgspec.structs.replace(model, name=given.get("name"))
+        if kind in self._kinds:
+            own: dict[str, Any] = {key: given.get(key) for key in ("name", "dtype", "input_shape")}
+            return Custom(class_name=kind, given=given, table=dict(self._kinds[kind]), **own)
+        struct = _FRAMEWORKS[self._framework].get(kind)
+        if struct is None:
+            raise LayerError((*where, "kind"), quoted(kind), BadParameter(f"is not a layer of {self._framework}"))
+
+        def hook(wanted: type, value: Any) -> Any:
+            if wanted is Initializer:
+                return named(value) if self._framework == "keras" else Initializer.read(value)
+            return Held(self._layer(value, where))
+
+        try:
+            return msgspec.convert(given, struct, dec_hook=hook)
+        except msgspec.ValidationError as error:
+            raise self._located(where, str(error), struct) from None
+
+    def _filled(self, value: Any) -> Any:
+        """A value with its variables put in; what is one expression becomes a number."""
+        if isinstance(value, str) and "${" in value:
+            whole = value.startswith("${") and value.endswith("}") and value.count("${") == 1
+            return self._scope.number(value) if whole else self._scope.fill(value)
+        if isinstance(value, list):
+            return [self._filled(each) for each in value]
+        if isinstance(value, dict):
+            return {key: self._filled(each) for key, each in value.items()}
+        return value
+
+
+def _bare(kind: str) -> tuple[str, str]:
+    """A kind without the framework in front, and that framework or nothing."""
+    for prefix, framework in _PREFIXES.items():
+        if kind.startswith(prefix):
+            name = kind.removeprefix(prefix)
+            return _ALIASES.get(name, name), framework
+    return _ALIASES.get(kind, kind), ""
+
+
+def _listed(entries: Any, where: Where) -> Sequence[Any]:
+    if not isinstance(entries, list):
+        raise LayerError(where, _SEQUENTIAL, BadParameter("has no list of layers"))
+    return entries
+
+
+def _names(given: str | None) -> Sequence[str | None]:
+    """One name for each layer that an entry stands for: block_{0..3} is four."""
+    return [None] if given is None else expand(given)

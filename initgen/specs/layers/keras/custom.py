@@ -1,0 +1,57 @@
+"""A layer class of somebody's own, whose weights a spec gives by hand."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from initgen.core.errors import BadParameter
+from initgen.specs.layers.keras.layer import KerasLayer, Sizes, snake_case
+from initgen.specs.layers.layer import Weight
+from initgen.specs.schema import Options, TensorTable
+from initgen.specs.scope import Given, Scope
+
+Kinds = Mapping[str, Mapping[str, TensorTable]]
+
+
+class Custom(KerasLayer, kw_only=True):
+    """A layer that gives the shape that it gets, with the weights of a ``[kinds]`` table.
+
+    Attributes:
+        given: the layer's own arguments; those that are numbers are variables of its weights' sizes.
+    """
+
+    class_name: str
+    given: dict[str, Any]
+    table: dict[str, TensorTable]
+
+    def snake(self) -> str:
+        return snake_case(self.class_name)
+
+    def weights(self, inputs: Sequence[Sizes]) -> Iterator[Weight]:
+        sizes = {f"input_{axis}": extent for axis, extent in enumerate(inputs[0]) if extent is not None}
+        if inputs[0] and inputs[0][-1] is not None:
+            sizes["channels"] = inputs[0][-1]
+        own = {key: int(value) if isinstance(value, bool) else value for key, value in self.given.items()}
+        numbers: dict[str, Given] = {key: value for key, value in own.items() if isinstance(value, int | float)}
+        scope = Scope({**sizes, **numbers})
+        for name, table in self.table.items():
+            yield _weight(name, table, scope)
+
+
+def _weight(name: str, table: TensorTable, scope: Scope) -> Weight:
+    def blame(index: int, error: BadParameter) -> BadParameter:
+        return BadParameter(f"{name}.shape[{index}]: {error.message}", error.hint)
+
+    shape = scope.sizes(table.shape, blame)
+    fields = {field: getattr(table, field) for field in table.__struct_fields__ if field not in ("shape", "keras_path")}
+    if isinstance(table.scheme, str):
+        fields["scheme"] = scope.fill(table.scheme)
+    elif table.scheme is not None:
+        fields["scheme"] = {
+            key: scope.fill(value) if isinstance(value, str) else value for key, value in table.scheme.items()
+        }
+    for fan in ("fan_in", "fan_out", "groups"):
+        if isinstance(fields[fan], str):
+            fields[fan] = scope.number(fields[fan], shape)
+    return Weight(name, shape, msgspec.convert(fields, Options))

@@ -1,0 +1,114 @@
+"""Models of Keras: a model is a layer too, whose layers are saved in it by the names of their classes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from initgen.core.errors import BadParameter, InitgenError
+from initgen.specs.layers.keras.layer import Held, KerasLayer, Saved, Sizes
+from initgen.specs.layers.keras.plain import InputLayer
+from initgen.specs.layers.layer import LayerError
+from initgen.specs.places import Where
+
+
+@dataclass(frozen=True)
+class Node:
+    """A layer in a model.
+
+    Attributes:
+        where: its place in the description of the model.
+        inputs: the shapes that it was built with, where the description has them.
+        sources: names of the layers whose output it gets; None for the layer before it.
+    """
+
+    held: Held
+    where: Where
+    inputs: tuple[Sizes, ...] | None = None
+    sources: tuple[str, ...] | None = None
+
+    @property
+    def shown(self) -> str:
+        """Its name and class, for messages."""
+        name, kind = self.held.name, getattr(self.held.layer, "class_name", type(self.held.layer).__name__)
+        return f"{name} ({kind})" if name != kind else kind
+
+
+class KerasModel(KerasLayer, kw_only=True):
+    """A model: Sequential, or with the graph of Functional.
+
+    Attributes:
+        nodes: its layers, in Keras' order.
+        graph: whether the nodes say what they get; an InputLayer is then saved like the others.
+        stored: the class by which a model that has this one inside calls it.
+    """
+
+    nodes: list[Node]
+    graph: bool = False
+    stored: str = "sequential"
+
+    def snake(self) -> str:
+        return self.stored
+
+    def saved(self, inputs: Sequence[Sizes]) -> list[Saved]:
+        found = [Saved("", "")]
+        counts: dict[str, int] = {}
+        for node, given in self._built(inputs):
+            snake = node.held.layer.snake()
+            counts[snake] = counts.get(snake, -1) + 1
+            attribute = f"layers/{snake}_{counts[snake]}" if counts[snake] else f"layers/{snake}"
+            try:
+                saved = node.held.saved(attribute, node.held.name, given)
+            except InitgenError as error:
+                raise LayerError(node.where, node.shown, error) from None
+            found += [replace(each, where=(*node.where, *each.where)) for each in saved]
+        return found
+
+    def output(self, inputs: Sequence[Sizes]) -> Sizes | None:
+        if self.graph:
+            return None
+        last: Sizes | None = inputs[0] if inputs else None
+        for node, given in self._built(inputs):
+            last = _output(node, given)
+        return last
+
+    def _built(self, inputs: Sequence[Sizes]) -> Iterable[tuple[Node, Sequence[Sizes]]]:
+        """The nodes that are saved, each with the shapes that it gets."""
+        shapes: dict[str, Sizes | None] = {}
+        last: Sizes | None = inputs[0] if inputs else None
+        for node in self.nodes:
+            layer = node.held.layer
+            if isinstance(layer, InputLayer):
+                last = layer.given if layer.given is not None else last
+                shapes[node.held.name] = last
+                if self.graph:
+                    yield node, ()
+                continue
+            given = node.inputs
+            if given is None and layer.input_shape is not None:
+                given = (tuple(layer.input_shape),)
+            if given is None:
+                sources = [last] if node.sources is None else [shapes.get(name) for name in node.sources]
+                known = tuple(source for source in sources if source is not None)
+                given = known if len(known) == len(sources) else None
+            yield node, Unbuilt() if given is None else given
+            last = shapes[node.held.name] = None if given is None else _output(node, given)
+
+
+def _output(node: Node, given: Sequence[Sizes]) -> Sizes | None:
+    try:
+        return node.held.layer.output(given)
+    except InitgenError as error:
+        raise LayerError(node.where, node.shown, error) from None
+    except IndexError:
+        raise LayerError(node.where, node.shown, BadParameter("its input has too few axes")) from None
+
+
+class Unbuilt(Sequence[Sizes]):
+    """The inputs of a layer that nothing tells: whoever looks at them says so."""
+
+    def __getitem__(self, index: object) -> "Sizes":  # type: ignore[override]
+        raise BadParameter(
+            "the shape of its input is not known", "the first layer says it: input_shape, or an Input before it"
+        )
+
+    def __len__(self) -> int:
+        return 1

@@ -1,0 +1,26 @@
+"""A model's weights by the names of its layers, and by their paths in the ``.weights.h5`` of Keras 3."""
+
+from initgen.specs.layers.keras.layer import path
+from initgen.specs.layers.keras.model import KerasModel
+from initgen.specs.layers.layer import Placed
+
+
+def placed(model: KerasModel) -> tuple[list[Placed], list[str]]:
+    """All weights of a model, and the group that Keras keeps for each of its layers, with weights or without.
+
+    Names are those of the layers from the outside in, then the variable's: ``encoder/dense/kernel``. Keras itself puts
+    a Sequential's own name in front.
+
+    Raises:
+        LayerError: a layer cannot be built.
+
+    Source: keras 3, src/saving/saving_lib.py, _save_state and _save_container_state.
+    """
+    found: list[Placed] = []
+    groups: list[str] = []
+    for saved in model.saved(()):
+        groups.append(path(saved.attribute, "vars"))
+        for number, weight in enumerate(saved.weights):
+            keras_path = f"{groups[-1]}/{number}"
+            found.append(Placed(path(saved.name, weight.name), weight, saved.dtype, saved.where, keras_path))
+    return found, groups

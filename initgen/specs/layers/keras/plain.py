@@ -1,0 +1,241 @@
+"""Layers without weights: only the shape of what they give matters here."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+from msgspec import defstruct
+
+from initgen.core.errors import BadParameter
+from initgen.specs.layers.keras.layer import KerasLayer, Sizes, kernel_size
+
+
+class Plain(KerasLayer, kw_only=True, forbid_unknown_fields=False):
+    """What gives the shape that it gets, whatever its arguments are."""
+
+
+class InputLayer(KerasLayer, kw_only=True):
+    """keras.Input: the shape that a model gets."""
+
+    shape: list[int | None] | None = None
+    batch_shape: list[int | None] | None = None
+    batch_size: int | None = None
+    sparse: Any = None
+    ragged: Any = None
+    optional: Any = None
+
+    @property
+    def given(self) -> Sizes | None:
+        """The shape without the batch, if it is there."""
+        if self.batch_shape is not None:
+            return tuple(self.batch_shape[1:])
+        shape = self.shape if self.shape is not None else self.input_shape
+        return None if shape is None else tuple(shape)
+
+    def output(self, inputs: Sequence[Sizes]) -> Sizes | None:
+        return self.given
+
+
+class Flatten(KerasLayer, kw_only=True):
+    """keras.layers.Flatten."""
+
+    data_format: Any = None
+
+    def output(self, inputs: Sequence[Sizes]) -> Sizes:
+        return (None if None in inputs[0] else math.prod(extent for extent in inputs[0] if extent is not None),)
+
+
+class Reshape(KerasLayer, kw_only=True):
+    """keras.layers.Reshape."""
+
+    target_shape: list[int]
+
+    def output(self, inputs: Sequence[Sizes]) -> Sizes:
+        known = math.prod(extent for extent in self.target_shape if extent != -1)
+        if -1 not in self.target_shape:
+            return tuple(self.target_shape)
+        if None in inputs[0]:
+            return tuple(None if extent == -1 else extent for extent in self.target_shape)
+        whole = math.prod(extent for extent in inputs[0] if extent is not None)
+        if known == 0 or whole % known:
+            raise BadParameter(f"target_shape = {self.target_shape} does not hold the {whole} values of its input")
+        return tuple(whole // known if extent == -1 else extent for extent in self.target_shape)
+
+
+class Permute(KerasLayer, kw_only=True):
+    """keras.layers.Permute: axes are counted from 1."""
+
+    dims: list[int]
+
+    def output(self, inputs: Sequence[Sizes]) -> Sizes:
+        if sorted(self.dims) != list(range(1, len(inputs[0]) + 1)):
+            raise BadParameter(f"dims = {self.dims} must be 1 to {len(inputs[0])} in some order")
+        return tuple(inputs[0][axis - 1] for axis in self.dims)
+
+
+class RepeatVector(KerasLayer, kw_only=True):
+    """keras.layers.RepeatVector."""
+
+    n: int
+
+    def output(self, inputs: Sequence[Sizes]) -> Sizes:
+        return (self.n, *inputs[0])
+
+
+class Pooling(KerasLayer, kw_only=True):
+    """The largest or the mean of each window."""
+
+    pool_size: int | list[int] = 2
+    strides: int | list[int] | None = None
+    padding: Literal["valid", "same"] = "valid"
+    data_format: Literal["channels_last", "channels_first"] | None = None
+
+    rank: ClassVar[int]
+
+    def output(self, inputs: Sequence[Sizes]) -> Sizes:
+        window = kernel_size(self.pool_size, self.rank, "pool_size")
+        steps = window if self.strides is None else kernel_size(self.strides, self.rank, "strides")
+        return _each(self, inputs[0], lambda place, at: self._moved(place, window[at], steps[at]))
+
+    def _moved(self, place: int, width: int, step: int) -> int:
+        return math.ceil((place - width + 1 if self.padding == "valid" else place) / step)
+
+
+class GlobalPooling(KerasLayer, kw_only=True):
+    """One value for each channel."""
+
+    keepdims: bool = False
+    data_format: Literal["channels_last", "channels_first"] | None = None
+
+    def output(self, inputs: Sequence[Sizes]) -> Sizes:
+        first = self.data_format == "channels_first"
+        channels = inputs[0][0 if first else -1]
+        ones = (1,) * (len(inputs[0]) - 1) if self.keepdims else ()
+        return (channels, *ones) if first else (*ones, channels)
+
+
+class UpSampling(KerasLayer, kw_only=True):
+    """Each value several times."""
+
+    size: int | list[int] = 2
+    data_format: Literal["channels_last", "channels_first"] | None = None
+    interpolation: Any = None
+
+    rank: ClassVar[int]
+
+    def output(self, inputs: Sequence[Sizes]) -> Sizes:
+        many = kernel_size(self.size, self.rank, "size")
+        return _each(self, inputs[0], lambda place, at: place * many[at])
+
+
+class Padding(KerasLayer, kw_only=True):
+    """Zeros around, or with a negative sign less of the edge."""
+
+    padding: int | list[int] | list[list[int]] = 1
+    data_format: Literal["channels_last", "channels_first"] | None = None
+
+    rank: ClassVar[int]
+    sign: ClassVar[int] = 1
+
+    def output(self, inputs: Sequence[Sizes]) -> Sizes:
+        return _each(self, inputs[0], lambda place, at: place + self.sign * self._around[at])
+
+    @property
+    def _around(self) -> list[int]:
+        given = self.padding if self.sign > 0 else getattr(self, "cropping", self.padding)
+        if isinstance(given, int):
+            return [2 * given] * self.rank
+        if self.rank == 1 and len(given) == 2 and all(isinstance(each, int) for each in given):
+            return [sum(each for each in given if isinstance(each, int))]
+        if len(given) != self.rank:
+            raise BadParameter(f"padding = {given} must have {self.rank} parts")
+        return [2 * each if isinstance(each, int) else sum(each) for each in given]
+
+
+class Cropping(Padding, kw_only=True):
+    """Less of the edge."""
+
+    cropping: int | list[int] | list[list[int]] = 1
+
+    sign = -1
+
+
+class Merge(Plain, kw_only=True, forbid_unknown_fields=False):
+    """Add, Multiply and the like: shapes that go together by the rules of broadcasting."""
+
+    def output(self, inputs: Sequence[Sizes]) -> Sizes | None:
+        longest = max(inputs, key=len)
+        found = list(longest)
+        for sizes in inputs:
+            for back, extent in enumerate(reversed(sizes), 1):
+                if found[-back] == 1:
+                    found[-back] = extent
+        return tuple(found)
+
+
+class Concatenate(KerasLayer, kw_only=True):
+    """keras.layers.Concatenate."""
+
+    axis: int = -1
+
+    def output(self, inputs: Sequence[Sizes]) -> Sizes:
+        axis = self.axis if self.axis < 0 else self.axis - 1
+        joined = [sizes[axis] for sizes in inputs]
+        found = list(inputs[0])
+        found[axis] = None if None in joined else sum(extent for extent in joined if extent is not None)
+        return tuple(found)
+
+
+class Unknown(Plain, kw_only=True, forbid_unknown_fields=False):
+    """What may give any shape."""
+
+    def output(self, inputs: Sequence[Sizes]) -> Sizes | None:
+        return None
+
+
+def _each(layer: Any, sizes: Sizes, moved: Any) -> Sizes:
+    """The shape with each axis that is not of channels changed."""
+    if len(sizes) != layer.rank + 1:
+        raise BadParameter(f"its input has {len(sizes)} axes beside the batch, and it takes {layer.rank + 1}")
+    first = layer.data_format == "channels_first"
+    places = sizes[1:] if first else sizes[:-1]
+    found = [None if place is None else moved(place, at) for at, place in enumerate(places)]
+    return (sizes[0], *found) if first else (*found, sizes[-1])
+
+
+def _kinds(base: type[KerasLayer], names: str, rank: int | None = None) -> list[type[KerasLayer]]:
+    """Classes that differ by their names, and maybe by the number of axes that they slide along."""
+    more: dict[str, Any] = {} if rank is None else {"rank": rank}
+    made: list[Any] = [
+        defstruct(name, (), bases=(base,), namespace={"__doc__": f"keras.layers.{name}.", **more}, kw_only=True)
+        for name in names.split()
+    ]
+    return made
+
+
+_ALIKE = """
+    Activation ActivityRegularization AlphaDropout Dropout ELU GaussianDropout GaussianNoise Identity LeakyReLU
+    Masking ReLU Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D ThresholdedReLU UnitNormalization Rescaling
+    RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomErasing RandomFlip RandomGaussianBlur
+    RandomGrayscale RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation
+    RandomSharpness RandomShear RandomTranslation RandomZoom AutoContrast Equalization Solarization AugMix CutMix MixUp
+    RandAugment
+"""
+
+KINDS = (
+    *(InputLayer, Flatten, Reshape, Permute, RepeatVector, Concatenate),
+    *_kinds(Plain, _ALIKE),
+    *_kinds(Merge, "Add Average Maximum Minimum Multiply Subtract"),
+    *(kind for rank in (1, 2, 3) for kind in _kinds(Pooling, f"MaxPooling{rank}D AveragePooling{rank}D", rank)),
+    *(
+        kind
+        for rank in (1, 2, 3)
+        for kind in _kinds(GlobalPooling, f"GlobalMaxPooling{rank}D GlobalAveragePooling{rank}D")
+    ),
+    *(kind for rank in (1, 2, 3) for kind in _kinds(UpSampling, f"UpSampling{rank}D", rank)),
+    *(kind for rank in (1, 2, 3) for kind in _kinds(Padding, f"ZeroPadding{rank}D", rank)),
+    *(kind for rank in (1, 2, 3) for kind in _kinds(Cropping, f"Cropping{rank}D", rank)),
+    *_kinds(Unknown, "Dot Lambda CenterCrop RandomCrop Resizing CategoryEncoding AdaptiveAveragePooling1D"),
+    *_kinds(Unknown, "AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D"),
+    *_kinds(Unknown, "AdaptiveMaxPooling3D"),
+)
