@@ -36,16 +36,16 @@ def command(name: str | None, as_json: bool) -> None:
     from initgen.report.text import show_scheme, show_schemes
 
     if name:
-        show_scheme(console(), chosen[0], _example(chosen[0].name))
+        show_scheme(console(), chosen[0], _example(chosen[0].example))
     else:
         show_schemes(console(), chosen)
 
 
-def _example(name: str) -> "TensorSpec | None":
+def _example(text: str) -> "TensorSpec | None":
     from initgen.core.errors import InitgenError
     from initgen.specs.tensor import tensor_spec
 
     try:
-        return tensor_spec(name, (100, 64))
+        return tensor_spec(text, (100, 64))
     except InitgenError:  # a convolution's scheme, or one that needs a fan
         return None

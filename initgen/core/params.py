@@ -20,10 +20,11 @@ class Param:
     """One parameter.
 
     Attributes:
-        default: None says that it is left out unless given.
+        default: None says that there is none: it must be given.
         above: the value must be greater than this.
         least, most: the value must lie in this closed range.
         choices: for a word, the words there are.
+        example: of one that must be given, a value to show.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Param:
     least: float | None = None
     most: float | None = None
     choices: tuple[str, ...] = ()
+    example: Value = None
     help: str = ""
 
     @property
@@ -78,7 +80,7 @@ class Param:
         if isinstance(given, str):
             return _whole(given) if self.kind == "int" else number(given)
         if self.kind == "int":
-            return given if isinstance(given, int) else None
+            return given if isinstance(given, int) and abs(given) < 10**20 else None
         try:
             return float(given) if given is not None else None
         except OverflowError:
@@ -121,19 +123,29 @@ def split(text: str) -> tuple[str, dict[str, str]]:
     return name, given
 
 
+def written(owner: str, params: tuple[Param, ...], given: Values | None = None) -> str:
+    """``owner`` with the parameters that must be given, as a user writes it: ``gpt2_residual:layers=12``."""
+    needed = {param.name: (given or {}).get(param.name, param.example) for param in params if param.default is None}
+    return owner + (":" if needed else "") + ",".join(f"{name}={value}" for name, value in needed.items())
+
+
 def bind(owner: str, params: tuple[Param, ...], given: Values) -> dict[str, Value]:
     """Every parameter's value, checked: what is ``given``, else its default.
 
     Raises:
         UnknownName: ``owner`` has no such parameter.
-        BadParameter: a value breaks its rule.
+        BadParameter: a value breaks its rule, or one without a default is not given.
     """
     known = {param.name: param for param in params}
     for name in given:
         if name not in known:
             hint = nearest(name, known) if known else f"{owner} takes none"
             raise UnknownName(f"{owner} has no parameter {name!r}", hint)
-    return {name: param.read(given[name]) if name in given else param.default for name, param in known.items()}
+    values = {name: param.read(given[name]) if name in given else param.default for name, param in known.items()}
+    missing = [name for name, value in values.items() if value is None]
+    if missing:
+        raise BadParameter(f"{owner} needs {' and '.join(missing)}: {written(owner, params, given)}")
+    return values
 
 
 def real(values: Values, name: str) -> float:

@@ -163,7 +163,7 @@ def show_schemes(out: Console, schemes: Sequence[Scheme]) -> None:
     """The table of all schemes."""
     table = columns("scheme", "as in", "law", "parameters")
     for scheme in schemes:
-        params = ", ".join(f"{p.name}={p.default}" for p in scheme.params)
+        params = ", ".join(p.name if p.default is None else f"{p.name}={p.default}" for p in scheme.params)
         table.add_row("", scheme.name, scheme.family, scheme.formula, params)
     out.print(table)
 
@@ -174,12 +174,14 @@ def show_scheme(out: Console, scheme: Scheme, example: TensorSpec | None) -> Non
     out.print(f"  {scheme.summary}")
     said = [("law", scheme.formula)]
     if example:
-        said.append(("for 100x64", f"{example.made}{_fans(example)}"))
+        given = scheme.example.partition(":")[2].replace(",", ", ")
+        said.append((f"for 100x64{given and ', '}{given}", f"{example.made}{_fans(example)}"))
     said.append(("also called", ", ".join((camel(scheme.name), *scheme.aliases))))
     said.append(("source", scheme.source))
     out.print(facts(said))
     if scheme.params:
         table = columns("parameter", "default", "must be", "")
         for param in scheme.params:
-            table.add_row("", param.name, f"{param.default}", param.rule, param.help)
+            default = "must be given" if param.default is None else f"{param.default}"
+            table.add_row("", param.name, default, param.rule, param.help)
         out.print(table)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from initgen.core.errors import BadParameter
-from initgen.core.params import Param, Values
+from initgen.core.params import Param, Values, written
 from initgen.core.shapes import Fans, Kernel, Shape
 from initgen.laws import Constant, Law
 from initgen.schemes.structure import Structure
@@ -30,7 +30,7 @@ class Scheme:
     """
 
     name: str
-    family: Literal["keras", "torch", "jax", "any"]
+    family: Literal["keras", "torch", "jax", "any", "paper"]
     summary: str
     formula: str
     source: str
@@ -39,6 +39,11 @@ class Scheme:
     params: tuple[Param, ...] = ()
     aliases: tuple[str, ...] = ()
     fans: Literal["shape", "given", "none"] = "none"
+
+    @property
+    def example(self) -> str:
+        """The scheme as one writes it: with the parameters that must be given."""
+        return written(self.name, self.params)
 
     def law(self, fans: Fans, values: Values) -> Law:
         """The law for these fans and parameters.

@@ -195,7 +195,8 @@ def located(document: Document, where: Where, message: str, kind: Any) -> SpecEr
 
         kind = kind if isinstance(kind, type) else Taken
         fields = [field.encode_name for field in msgspec.structs.fields(kind)]
-        return document.error((*where, *steps, unknown[1]), "is not a key of a spec", nearest(unknown[1], fields))
+        owner = "a spec" if kind.__module__ == __name__ else kind.__name__
+        return document.error((*where, *steps, unknown[1]), f"is not a key of {owner}", nearest(unknown[1], fields))
     missing = re.fullmatch(r"Object missing required field `(.*)`", message)
     if missing:
         return document.error((*where, *steps), f"has no {missing[1]}")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from initgen.core.errors import BadParameter, UnknownName
-from initgen.core.params import Param, bind, number, real, split, whole, word
+from initgen.core.params import Param, bind, number, real, split, whole, word, written
 
 NUMBERS = {
     "1": 1.0,
@@ -91,6 +91,7 @@ REFUSED = [
     (COUNT, "1.0", "count = '1.0' must be a whole number from 1"),
     (COUNT, 1.0, "count = 1.0 must be a whole number from 1"),
     (COUNT, "0", "count = '0' must be a whole number from 1"),
+    (COUNT, 10**400, "must be a whole number from 1"),
     (COUNT, True, "count = True must be a whole number from 1"),
     (MODE, "fan_avg", "mode = 'fan_avg' must be one of fan_in, fan_out"),
     (MODE, 3, "mode = 3 must be one of fan_in, fan_out"),
@@ -134,3 +135,17 @@ def test_an_unknown_parameter_names_the_nearest():
     with pytest.raises(UnknownName) as caught:
         bind("it", (), {"gain": 1})
     assert caught.value.hint == "it takes none"
+
+
+def test_what_has_no_default_must_be_given():
+    layers = Param("layers", None, "int", least=1, example=12)
+    width = Param("width", None, "int", least=1, example=64)
+    assert bind("it", (SCALE, layers), {"layers": "3"}) == {"scale": 1.0, "layers": 3}
+    assert (written("it", (SCALE,)), written("it", (layers, SCALE, width))) == ("it", "it:layers=12,width=64")
+    for values, message in [
+        ({}, "it needs layers and width: it:layers=12,width=64"),
+        ({"width": "8"}, "it needs layers: it:layers=12,width=8"),
+    ]:
+        with pytest.raises(BadParameter) as caught:
+            bind("it", (layers, SCALE, width), values)
+        assert caught.value.message == message

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from initgen.core.dtypes import DTYPES
 from initgen.core.errors import BadParameter, InitgenError, UnknownName
-from initgen.core.params import bind
+from initgen.core.params import bind, split
 from initgen.core.registry import camel
 from initgen.core.shapes import Fans
 from initgen.laws import Constant, Normal, TruncatedNormal, Uniform
@@ -34,10 +34,10 @@ def test_a_scheme_is_documented(scheme):
         assert not text.endswith(".")
         assert "\n" not in text
     assert scheme.summary[0].islower()
-    assert scheme.family in ("keras", "torch", "jax", "any")
+    assert scheme.family in ("keras", "torch", "jax", "any", "paper")
     assert (scheme.rule is None) != (scheme.build is None)
     for param in scheme.params:
-        assert param.default is None or param.read(param.default) == param.default
+        assert param.read(shown := param.example if param.default is None else param.default) == shown
 
 
 @EVERY
@@ -52,7 +52,7 @@ def test_a_scheme_has_a_finite_law_for_every_shape_it_takes(scheme, layout):
     taken = 0
     for shape in SHAPES if scheme.rule is not None else [(64,), *SHAPES]:
         try:
-            made = tensor_spec(scheme.name, shape, layout=layout, fan_in=9 if scheme.fans == "given" else None).made
+            made = tensor_spec(scheme.example, shape, layout=layout, fan_in=9 if scheme.fans == "given" else None).made
         except BadParameter:
             assert scheme.build is not None  # only a structure may need another rank, or more outputs
             continue
@@ -91,9 +91,12 @@ def test_extreme_parameters_give_a_law_or_an_error_of_ours(scheme, data):
     given_values = {
         p.name: data.draw(EXTREME) * data.draw(st.sampled_from([1, -1])) for p in scheme.params if p.kind == "float"
     }
+    needed = split(scheme.example)[1]
     dtype = data.draw(st.sampled_from(["float64", "float32", "float8_e5m2"]))
     try:
-        made = tensor_spec(scheme.name, (4, 4, 4), params=given_values, fan_in=9, fan_out=9, dtype=dtype).made
+        made = tensor_spec(
+            scheme.name, (4, 4, 4), params={**needed, **given_values}, fan_in=9, fan_out=9, dtype=dtype
+        ).made
         if scheme.rule is not None:
             rounding.bounds(made, DTYPES[dtype])
             assert not any(math.isnan(x) for x in (made.mean, made.variance, made.std, made.kurtosis, made.cdf(0.0)))
@@ -105,7 +108,7 @@ def test_extreme_parameters_give_a_law_or_an_error_of_ours(scheme, data):
 @pytest.mark.parametrize("scheme", [s for s in SCHEMES if s.fans == "shape"], ids=lambda scheme: scheme.name)
 def test_a_fan_of_zero_is_an_error_that_names_it(scheme):
     with pytest.raises(BadParameter, match=r"is 0, and .* divides by it") as caught:
-        scheme.law(Fans(0, 0), bind(scheme.name, scheme.params, {}))
+        scheme.law(Fans(0, 0), bind(scheme.name, scheme.params, split(scheme.example)[1]))
     assert "--fan-" in caught.value.hint
 
 

@@ -75,7 +75,7 @@ ODD += [
 ODD += ["~", "null", "true", "no", "1", "1e3", "0x1", "010", ".nan", "<<", "=", "a=b", "a.b", "'''", '"""', "\\", "\\n"]
 ODD += ["é", "e\u0301", "\u202e", "\U0001f600", "\x00", "\x1b", "\x7f", "\x85", "\xa0", "\u2028", "\ufeff", "a" * 300]
 MODELS = {
-    "every scheme": [_scheme(scheme.name) for scheme in SCHEMES],
+    "every scheme": [_scheme(scheme.example) for scheme in SCHEMES],
     "every float dtype": [
         tensor_spec("random_normal", (3, 4), name=f"t.{dtype.name}", dtype=dtype.name, keyed=True)
         for dtype in DTYPES

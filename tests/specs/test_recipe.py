@@ -12,8 +12,8 @@ from initgen.specs.tensor import tensor_spec
 
 SPECS = [
     tensor_spec(
-        s.name,
-        (8,) if s.name == "unit_forget_bias" else (3, 4, 8),
+        s.example,
+        (8,) if s.name in ("unit_forget_bias", "chrono") else (3, 4, 8),
         name=s.name,
         **({} if s.fans == "none" else {"fan_in": 6, "fan_out": 5}),
     )

@@ -27,6 +27,7 @@ _PREFIXES = {"keras.layers.": "keras", "keras.": "keras", "torch.nn.": "torch", 
 # What the frameworks themselves call otherwise than the class.
 _ALIASES = {"Input": "InputLayer"}
 _SEQUENTIAL = "Sequential"
+_SHOWN = {"keras": "Keras'", "torch": "PyTorch's"}
 
 
 class Reader:
@@ -68,7 +69,7 @@ class Reader:
                 raise LayerError(where, quoted(kind), BadParameter("is not a kind of layer", hint))
             if possible is not None and not possible & having:
                 other = possible.copy().pop()
-                message = f"is of {having.pop()}, and the layers before it are of {other}"
+                message = f"is {_SHOWN[having.pop()]}, and the layers before it are {_SHOWN[other]}"
                 raise LayerError(("layers", index), kind, BadParameter(message, "a list has layers of one framework"))
             possible = having if possible is None else possible & having
         if possible is None or len(possible) > 1:

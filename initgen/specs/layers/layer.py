@@ -55,7 +55,7 @@ class Initializer:
         hint = '"he_uniform", "truncated_normal:stddev=0.02" or {name = "he_uniform", seed = 7}'
         raise BadParameter(f"{quoted(given)} is not a scheme", f"like {hint}")
 
-    def fans(self, shape: Shape, own: tuple[int, int] | None) -> tuple[int, int] | None:
+    def fans(self, shape: Shape, own: tuple[int, int | None] | None) -> tuple[int, int | None] | None:
         """fan_in and fan_out of a weight, or None where its shape gives them or the scheme asks for none."""
         if self.axes is not None:
             own = math.prod(shape[axis] for axis in self.axes[0]), math.prod(shape[axis] for axis in self.axes[1])
@@ -89,12 +89,12 @@ class Weight:
 
     @classmethod
     def of(
-        cls, name: str, shape: Shape, initializer: Initializer, fans: tuple[int, int] | None = None, **options: Any
+        cls, name: str, shape: Shape, initializer: Initializer, fans: tuple[int, int | None] | None = None, **options: Any
     ) -> "Weight":
         """A weight that an initializer fills.
 
         Args:
-            fans: fan_in and fan_out, where its shape does not give them; left out for schemes that ask for none.
+            fans: fan_in and maybe fan_out, where its shape does not give them; left out for schemes that ask for none.
             options: more of what a tensor's table says: layout, dtype.
         """
         found = initializer.fans(shape, fans)

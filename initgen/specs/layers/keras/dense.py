@@ -57,7 +57,8 @@ class EinsumDense(KerasLayer, kw_only=True):
             fan_in, fan_out = (fan_in, fan_out * found) if letter in after else (fan_in * found, fan_out)
         yield Weight.of("kernel", tuple(shape), self.kernel_initializer, (fan_in, fan_out))
         if self.bias_axes:
-            yield Weight.of("bias", self._bias(full), self.bias_initializer)
+            elided = 0 if self.equation.startswith("...") else len(inputs[0]) + 1 - len(before)
+            yield Weight.of("bias", (*self._bias(full), *(1,) * elided), self.bias_initializer)
 
     @property
     def _parts(self) -> tuple[str, str, str]:

@@ -131,7 +131,7 @@ class UpSampling(KerasLayer, kw_only=True):
 class Padding(KerasLayer, kw_only=True):
     """Zeros around, or with a negative sign less of the edge."""
 
-    padding: int | list[int] | list[list[int]] = 1
+    padding: Any = 1  # a number, one for each axis, or two for each
     data_format: Literal["channels_last", "channels_first"] | None = None
 
     rank: ClassVar[int]
@@ -155,7 +155,7 @@ class Padding(KerasLayer, kw_only=True):
 class Cropping(Padding, kw_only=True):
     """Less of the edge."""
 
-    cropping: int | list[int] | list[list[int]] = 1
+    cropping: Any = 1
 
     sign = -1
 

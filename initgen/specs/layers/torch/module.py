@@ -38,7 +38,7 @@ class Part(NamedTuple):
         options: dict[str, Any] = {"layout": "torch"} | ({} if self.dtype is None else {"dtype": self.dtype})
         fans = None
         if self.fan_in is not None and len(self.shape) < 2:
-            fans = self.fan_in, self.fan_in
+            fans = self.fan_in, None
         elif self.fan_in is not None and given is None and self.filled:
             options["fan_in"] = self.fan_in
         return Weight.of(self.name, self.shape, given or Initializer(self.filled or "zeros"), fans, **options)
