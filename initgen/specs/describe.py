@@ -29,7 +29,7 @@ def describe(
     """The tensors of a model.
 
     Args:
-        spec: a spec file; ``-`` is standard input.
+        spec: a spec file, or a model's config.json; ``-`` is standard input.
         like: in place of a spec, a checkpoint whose names, shapes and dtypes are taken.
         preset: a list of rules that comes with initgen; its rules come last.
         rules: more rules, ``*.bias=zeros``; they come first.
@@ -59,7 +59,8 @@ def describe(
         if rule not in used:
             warn(f"{rule.shown} decides no tensor")
     paths = [draft.keras_path or draft.name for draft in model.drafts.values()]
-    return Description(specs, empty_groups(model.groups, paths), model.files)
+    files = {name: make(specs) for name, make in model.files.items()}
+    return Description(specs, empty_groups(model.groups, paths), files)
 
 
 def check(path: str) -> tuple[list[TensorSpec], int]:

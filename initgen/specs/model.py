@@ -1,8 +1,8 @@
 """A model: the tensors and rules of a spec file and of all it includes, put together into descriptions of tensors."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,14 @@ from initgen.core.errors import BadParameter, InitgenError, SpecError, UnknownNa
 from initgen.core.registry import nearest
 from initgen.core.shapes import Shape, check_shape
 from initgen.specs.document import Document, document_of, read_document
+from initgen.specs.hugging_face import architecture, is_config, read_config
 from initgen.specs.layers import is_keras_model
 from initgen.specs.names import MAX_NAMES, expand
 from initgen.specs.places import Where
 from initgen.specs.rules import File, Rule
-from initgen.specs.schema import Options, SpecTable, located, read_table
+from initgen.specs.schema import Options, SpecTable, TensorTable, located, read_table
 from initgen.specs.scope import Given, Scope
+from initgen.specs.tensor import TensorSpec
 
 if TYPE_CHECKING:
     from initgen.specs.layers.layer import Placed
@@ -51,7 +53,7 @@ class Model:
 
     Attributes:
         shown: the spec or checkpoint as messages name it.
-        groups, files: what an output has besides, see `Description`.
+        groups, files: what an output has besides, see `Description`; a file is made once the tensors are settled.
     """
 
     shown: str
@@ -61,7 +63,7 @@ class Model:
     rules: list[Rule] = field(default_factory=list)
     scopes: list[Scope] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
-    files: dict[str, bytes] = field(default_factory=dict)
+    files: dict[str, Callable[[Sequence[TensorSpec]], bytes]] = field(default_factory=dict)
 
     def add(self, draft: Draft) -> None:
         """One more tensor.
@@ -78,7 +80,7 @@ class Model:
 
 
 def read_model(path: str, variables: Mapping[str, Given] | None = None) -> Model:
-    """The model that a spec file describes; ``-`` is standard input.
+    """The model that a spec file, or a model's config.json, describes; ``-`` is standard input.
 
     Args:
         variables: these win over those of the file.
@@ -121,6 +123,9 @@ def preset_document(name: str) -> Document:
 
 
 def _shipped(file: str) -> Document:
+    folder, _, name = file.rpartition("/")
+    if folder:
+        return architecture(name.removesuffix(".toml"))
     text = (_PRESETS / file).read_text(encoding="utf-8")
     return document_of(text, f"preset {file.removesuffix('.toml')}", "", "toml")
 
@@ -143,6 +148,9 @@ def _take(
     """
     if is_keras_model(document.tree):
         _take_keras(model, document, above)
+        return
+    if is_config(document.tree):
+        _take_config(model, document, inherited, chain, above)
         return
     table = read_table(document)
     scope = Scope(table.variables, inherited)
@@ -167,7 +175,7 @@ def _take(
             )
         model.seed, seeded = table.seed, True
     for name, options in table.tensors.items():
-        for draft in _drafts(file, name, options.shape, options, options.keras_path):
+        for draft in _drafts(file, name, options):
             model.add(draft)
     model.groups += table.empty_groups
     if table.layers:
@@ -195,6 +203,20 @@ def _take_keras(model: Model, document: Document, above: File | None) -> None:
     kinds = above.kinds if above else {}
     file = File(document, SpecTable(), Scope({}), above.dtype if above else None, "keras", kinds)
     _place(model, file, lambda: placed(model_of(document.tree, kinds)))
+
+
+def _take_config(
+    model: Model, document: Document, inherited: Mapping[str, Given], chain: tuple[str, ...], above: File | None
+) -> None:
+    """Add what a config of Hugging Face describes."""
+    config = read_config(document, inherited)
+    before = len(model.drafts)
+    _take(model, config.spec, config.variables, chain, above)
+    for draft in list(model.drafts.values())[before:]:
+        del model.drafts[draft.name]
+        model.add(replace(draft, name=config.name(draft.name)))
+    model.scopes.append(Scope(dict.fromkeys(config.keys, 0)))  # what may be set besides the variables
+    model.files["config.json"] = config.text
 
 
 def _place(model: Model, file: File, read: "Callable[[], tuple[list[Placed], list[str]]]") -> None:
@@ -241,13 +263,19 @@ def _included(document: Document, name: str, where: Where) -> Document:
         raise document.error(where, error.message, error.hint) from None
 
 
-def _drafts(file: File, text: str, shape: str | list[int | str], options: Options, keras_path: str) -> Iterator[Draft]:
+def _drafts(file: File, text: str, options: TensorTable) -> Iterator[Draft]:
     where: Where = ("tensors", text)
     document, scope = file.document, file.scope
+    shape, keras_path = options.shape, options.keras_path
 
     def blame(below: Where, error: InitgenError) -> SpecError:
         return document.blame((*where, *below), error)
 
+    try:
+        if not scope.holds(options.when):
+            return
+    except BadParameter as error:
+        raise blame(("when",), error) from None
     try:
         names = expand(scope.fill(text))
     except BadParameter as error:

@@ -80,6 +80,9 @@ class TensorTable(Options, kw_only=True):
         Meta(description='[100, 64], "100x64", or with variables: ["${d_model}", "${4 * d_model}"].'),
     ]
     keras_path: Annotated[str, Meta(description="Its path in a .weights.h5, where Keras looks for it.")] = ""
+    when: (
+        Annotated[bool | int | str, Meta(description="The tensor is there only if this is not 0: ${1 - tied}.")] | None
+    ) = None
 
 
 class RuleTable(Options, kw_only=True):

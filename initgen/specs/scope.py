@@ -100,6 +100,10 @@ class Scope:
             return evaluate(text[2:-1], value)
         return evaluate(_FIELD.sub(lambda field: f"({field[1]})", text), value)
 
+    def holds(self, when: bool | int | str | None) -> bool:
+        """Whether a condition is not 0; where there is none, it holds."""
+        return when is None or bool(self.number(when) if isinstance(when, str) else when)
+
     def fill(self, text: str) -> str:
         """``text`` with every ``${…}`` replaced by its value."""
         if "${" not in text:

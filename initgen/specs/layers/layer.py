@@ -89,7 +89,12 @@ class Weight:
 
     @classmethod
     def of(
-        cls, name: str, shape: Shape, initializer: Initializer, fans: tuple[int, int | None] | None = None, **options: Any
+        cls,
+        name: str,
+        shape: Shape,
+        initializer: Initializer,
+        fans: tuple[int, int | None] | None = None,
+        **options: Any,
     ) -> "Weight":
         """A weight that an initializer fills.
 

@@ -36,7 +36,8 @@ class Custom(KerasLayer, kw_only=True):
         numbers: dict[str, Given] = {key: value for key, value in own.items() if isinstance(value, int | float)}
         scope = Scope({**sizes, **numbers})
         for name, table in self.table.items():
-            yield _weight(name, table, scope)
+            if scope.holds(table.when):
+                yield _weight(name, table, scope)
 
 
 def _weight(name: str, table: TensorTable, scope: Scope) -> Weight:
@@ -44,7 +45,7 @@ def _weight(name: str, table: TensorTable, scope: Scope) -> Weight:
         return BadParameter(f"{name}.shape[{index}]: {error.message}", error.hint)
 
     shape = scope.sizes(table.shape, blame)
-    fields = {field: getattr(table, field) for field in table.__struct_fields__ if field not in ("shape", "keras_path")}
+    fields = {field: getattr(table, field) for field in Options.__struct_fields__}
     if isinstance(table.scheme, str):
         fields["scheme"] = scope.fill(table.scheme)
     elif table.scheme is not None:
