@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INTEROP := .venv-interop
+KERAS := 3.0.5 3.5.0 3.10.0
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
@@ -33,8 +34,14 @@ test: $(VENV)/.done ## the tests, in under three minutes
 test-slow: $(VENV)/.done ## what takes minutes or gigabytes
 	$(BIN)/python -m pytest -q -m slow
 
-test-interop: $(INTEROP)/.done ## against real torch, keras and jax
-	$(INTEROP)/bin/python -m pytest -q -n 2 -m interop
+# Older releases of Keras have to load our files too: each in an environment of its own, with the jax that it knows.
+.venv-keras-%/.done: pyproject.toml
+	$(PYTHON) -m venv .venv-keras-$*
+	.venv-keras-$*/bin/python $(PIP) keras==$* jax==0.4.38 'numpy>=2' h5py scipy
+	@touch $@
+
+test-interop: $(INTEROP)/.done $(KERAS:%=.venv-keras-%/.done) ## against real torch, keras, jax and transformers
+	$(INTEROP)/bin/python -m pytest -q -n 2 --dist loadgroup -m interop
 
 lint: $(VENV)/.done ## ruff, mypy --strict, and the floors of the house
 	$(BIN)/ruff check .
@@ -55,4 +62,4 @@ bench: $(VENV)/.done $(INTEROP)/.done ## speed and memory against torch, in one 
 check: lint test ## what has to pass before a change lands
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) $(INTEROP) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(INTEROP) .venv-keras-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

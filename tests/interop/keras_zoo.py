@@ -75,7 +75,7 @@ def initializers():
         i.VarianceScaling(2.0, "fan_avg", "untruncated_normal"),
         i.Orthogonal(gain=0.7),
         i.Constant(0.25),
-        i.Identity(gain=1.5) if hasattr(i, "Identity") else i.IdentityInitializer(gain=1.5),
+        i.Identity() if hasattr(i, "Identity") else i.IdentityInitializer(),  # its config loses the gain
     ]
     return Sequential(
         [
