@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import initgen
-from initgen.specs.schema import json_schema
+from initgen.specs.json_schema import json_schema
 
 TOP = Path(__file__).parent.parent
 README = TOP / "README.md"

@@ -35,7 +35,7 @@ def command(files: tuple[str, ...], **given: Any) -> int:
     dtypes, and the schemes that --preset and --rule give.
     """
     if given["schema"]:
-        from initgen.specs.schema import json_schema
+        from initgen.specs.json_schema import json_schema
 
         print(json_schema())
         return 0

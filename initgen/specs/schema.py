@@ -219,11 +219,3 @@ def _words(types: str) -> str:
     }
     named = [words.get(kind, kind) for kind in types.split(" | ")]
     return " or ".join(name for name in named if name != "nothing" or len(named) == 1)
-
-
-def json_schema() -> str:
-    """The JSON Schema of a spec file, for editors."""
-    import json
-
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A spec of initgen"}
-    return json.dumps(schema | msgspec.json.schema(SpecTable), indent=2, ensure_ascii=False)

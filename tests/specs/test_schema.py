@@ -11,7 +11,8 @@ from initgen.core.errors import SpecError
 from initgen.schemes import SCHEMES
 from initgen.specs.derive import dumps
 from initgen.specs.document import document_of
-from initgen.specs.schema import json_schema, read_table
+from initgen.specs.json_schema import json_schema
+from initgen.specs.schema import read_table
 
 SCHEMA = json.loads(json_schema())
 
@@ -220,3 +221,22 @@ def test_each_key_of_the_schema_is_a_key_of_the_reader(kind):
             with pytest.raises(SpecError) as caught:
                 read_table(document_of(dumps(tree, kind), "s", kind=kind))
             assert "is not a key" not in caught.value.message
+
+
+LAYERS = [
+    ({"kind": "Dense", "units": 3, "kernel_initializer": "he_uniform"}, True),
+    ({"kind": "keras.LSTM", "units": "${n}", "bias_initializer": {"name": "zeros"}}, True),
+    ({"kind": "Bidirectional", "layer": {"kind": "keras.GRU", "units": 3}}, True),
+    ({"kind": "Linear", "in_features": 3, "out_features": 4, "bias": False}, True),
+    ({"kind": "LSTM", "whatever": 1}, True),  # of which framework, the schema does not know
+    ({"kind": "Dense"}, False),
+    ({"kind": "Dense", "unit": 3, "units": 3}, False),
+    ({"kind": "Dens", "units": 3}, False),
+    ({"kind": "Linear", "in_features": 3, "out_features": [4]}, False),
+    ({"units": 3}, False),
+]
+
+
+@pytest.mark.parametrize(("layer", "sound"), LAYERS, ids=lambda value: json.dumps(value))
+def test_editors_know_the_arguments_of_layers(layer, sound):
+    assert _fits({"layers": [layer]}, SCHEMA) == sound
