@@ -46,8 +46,11 @@ def command(context: click.Context, /, **given: Any) -> int:
     initgen sample --scheme he_uniform --shape 100x64 -o w.npy
     initgen sample --scheme truncated_normal:stddev=0.02 --shape 4096 --dtype bfloat16 --seed 7 -o b.h5
     initgen sample model.toml -o model.safetensors
+    initgen sample model.keras -o model.weights.h5
+    initgen sample config.json --set num_hidden_layers=2 -o tiny/
     initgen sample --like model.safetensors --preset llama --max-shard-size 2GB -o model/
 
+    SPEC is a spec file, a Keras model (.keras, or its config in JSON), or a config.json of Hugging Face.
     The same command makes the same bytes, on any machine. The suffix of the output chooses the format; a directory gets
     shards of safetensors with their index, or with --format npy a file for each tensor. Without -o one tensor goes to
     standard output as .npy, or, where that is a terminal, is shown and not written.

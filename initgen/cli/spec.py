@@ -23,11 +23,12 @@ _KINDS = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}
 @click.option("--check", is_flag=True, help="Say of each FILE whether it is a sound spec.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of specs, for editors.")
 def command(files: tuple[str, ...], **given: Any) -> int:
-    """Derive an editable spec from a weight file.
+    """Derive an editable spec from a weight file, a Keras model or a config of Hugging Face.
 
     \b
     initgen spec model.safetensors > model.toml
     initgen spec checkpoint/ --preset llama -o model.toml
+    initgen spec model.keras > model.toml
     initgen spec made.safetensors | initgen sample - -o again.safetensors
     initgen spec --check *.toml
 

@@ -111,7 +111,7 @@ class Reader:
             here: Where = (*where, index)
             inner = entry.get("layers") if _bare(self._text(entry, here))[0] == _SEQUENTIAL else None
             layer = None if inner is not None else self._layer(entry, here)
-            for name in _names(entry.get("name")):
+            for name in _names(self._filled(entry.get("name"))):
                 full = prefix + (name or str(place))
                 place += 1
                 if layer is None:
