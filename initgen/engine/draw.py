@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,9 @@ class Tensor:
     def __init__(self, spec: TensorSpec, draw: Draw | None = None) -> None:
         self.spec = spec
         made = spec.made
-        self._draw = draw or (Draw(made, spec.dtype, spec.count) if isinstance(made, Law) else None)
+        law = spec.element_law
+        self._draw = draw or (Draw(law, spec.dtype, spec.count) if law else None)
+        self._zeros = made.zeros if isinstance(made, Structure) else (0, 0)
         if isinstance(made, Structure) and made.largest > spec.dtype.largest:
             raise BadParameter(f"{made} overflows {spec.dtype.name}, whose largest value is {spec.dtype.largest:g}")
 
@@ -67,6 +70,7 @@ class Tensor:
             for number, chunk in zip(numbers, members, strict=True):
                 end = at + chunk.count * first.spec.dtype.itemsize
                 pieces[number] = together[at:end]
+                tensors[chunk.tensor]._blank(pieces[number], chunk.start, first.spec.dtype.itemsize)
                 at = end
         return pieces
 
@@ -75,15 +79,15 @@ class Tensor:
         """These tensors, each law made ready once for all that share it."""
         counts: Counter[tuple[Law, DType]] = Counter()
         for spec in specs:
-            if isinstance(spec.made, Law):
-                counts[spec.made, spec.dtype] += spec.count
+            if law := spec.element_law:
+                counts[law, spec.dtype] += spec.count
         draws: dict[tuple[Law, DType], Draw] = {}
         tensors = []
         for spec in specs:
             try:
                 draw = None
-                if isinstance(spec.made, Law):
-                    key = (spec.made, spec.dtype)
+                if law := spec.element_law:
+                    key = (law, spec.dtype)
                     draw = draws[key] if key in draws else draws.setdefault(key, Draw(*key, counts[key]))
                 tensors.append(cls(spec, draw))
             except BadParameter as error:
@@ -95,8 +99,15 @@ class Tensor:
     def __call__(self, start: int, count: int) -> NDArray[np.generic]:
         """Elements ``start`` to ``start + count``: little-endian, bfloat16 as its bits."""
         if self._draw:
-            return self._draw(self.words, start, count)
+            return self._blank(self._draw(self.words, start, count), start)
         return self._whole()[start : start + count]
+
+    def _blank(self, drawn: NDArray[Any], start: int, unit: int = 1) -> NDArray[Any]:
+        """What was drawn from element ``start`` on, ``unit`` numbers for each, with zeros where they belong."""
+        first, end = self._zeros
+        if first < end:
+            drawn[max(first - start, 0) * unit : max(end - start, 0) * unit] = 0
+        return drawn
 
     @property
     def words(self) -> Words:

@@ -25,12 +25,17 @@ class Padded(Structure):
     row: int
 
     @property
-    def _law(self) -> Law:
+    def element_law(self) -> Law:
         return Normal(0.0, self.std)
 
+    @property
+    def zeros(self) -> tuple[int, int]:
+        # The row has its place in the stream, so that the others do not depend on which it is.
+        width = math.prod(self.shape[1:])
+        return self.row * width, (self.row + 1) * width
+
     def build(self, draw: "Drawing") -> "Floats":
-        # The row is drawn too, so that the others do not depend on which it is.
-        tensor = draw(self._law, 0, math.prod(self.shape)).reshape(self.shape)
+        tensor = draw(self.element_law, 0, math.prod(self.shape)).reshape(self.shape)
         tensor[self.row] = 0.0
         return tensor
 
@@ -42,7 +47,7 @@ class Padded(Structure):
     def independent(self, tensor: "Floats", dtype: DType) -> "tuple[Law, Floats] | None":
         import numpy as np
 
-        return (self._law, np.delete(tensor, self.row, axis=0).reshape(-1)) if self.shape[0] > 1 else None
+        return (self.element_law, np.delete(tensor, self.row, axis=0).reshape(-1)) if self.shape[0] > 1 else None
 
     @property
     def largest(self) -> float:

@@ -38,10 +38,20 @@ class Structure(ABC):
     Attributes:
         bitwise: whether the bytes are promised; linear algebra rounds differently on other machines.
         whole: whether its values are whole numbers, which integer dtypes hold.
+        element_law: of its elements, where all but those at ``zeros`` are drawn one by one; then it is never made as a whole.
+        zeros: the first element that is zero, and the first after it that is not.
     """
 
     bitwise: ClassVar[bool] = True
     whole: ClassVar[bool] = False
+
+    @property
+    def element_law(self) -> Law | None:
+        return None
+
+    @property
+    def zeros(self) -> tuple[int, int]:
+        return 0, 0
 
     @abstractmethod
     def build(self, draw: "Drawing") -> "Floats":

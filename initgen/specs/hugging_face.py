@@ -169,6 +169,7 @@ class _Reader:
             elif isinstance(value, float):
                 tree[key] = value  # transformers takes no 1 for 1.0
         self._settle(scope, chosen)
+        variables["padding_row"] = self._padding(scope)
         spec: dict[str, Any] = {"include": f"architectures/{self._kind}.toml", **self._dtype()}
         try:
             _dumps(tree)
@@ -268,6 +269,13 @@ class _Reader:
         sizes = dict.fromkeys(re.findall(r"[A-Za-z]\w*", formula))
         hint = ", ".join(f"{size} = {scope[size]}" for size in sizes)
         raise self._document.error((), f"{formula} is {value:g}, and must be a whole number", hint)
+
+    def _padding(self, scope: Scope) -> int:
+        """The row of the embeddings that is zero, which torch also counts from the end; -1 where there is none."""
+        token = self._tree.get("pad_token_id", self._own.get("pad_token_id"))
+        if not isinstance(token, int) or isinstance(token, bool):
+            return -1
+        return token if token >= 0 else int(scope["vocab_size"]) + token
 
     def _settle(self, scope: Scope, chosen: str) -> None:
         """Put into the config what follows from what is set in it."""

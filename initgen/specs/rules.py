@@ -73,8 +73,17 @@ class Rule:
     def _whole(self) -> re.Pattern[str]:
         return re.compile("|".join(translate(pattern) for pattern in self.patterns))
 
+    @cached_property
+    def _holds(self) -> bool:
+        try:
+            return self.file.scope.holds(self.table.when)
+        except InitgenError as error:
+            raise self.blame(error) from None
+
     def fits(self, name: str, shape: Shape) -> str | None:
         """What the last ``*`` of its pattern stands for in the tensor's name; None where the rule is not for it."""
+        if not self._holds:
+            return None
         ranks = self.table.rank
         if ranks is not None and len(shape) not in ([ranks] if isinstance(ranks, int) else ranks):
             return None

@@ -92,6 +92,9 @@ class RuleTable(Options, kw_only=True):
         str | list[str], Meta(description="Shell patterns of whole names: *.bias. The first rule that fits is taken.")
     ]
     rank: Annotated[int | list[int], Meta(description="Only for tensors of so many axes.")] | None = None
+    when: Annotated[bool | int | str, Meta(description="The rule is there only if this is not 0: ${bias}.")] | None = (
+        None
+    )
 
 
 class Taken(Struct, forbid_unknown_fields=True):

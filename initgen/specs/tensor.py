@@ -98,6 +98,11 @@ class TensorSpec:
             return self.scheme.build(self.shape, self.kernel, self.params)
         return self.scheme.law(self.fans or Fans(1, 1), self.params)
 
+    @property
+    def element_law(self) -> Law | None:
+        """The law by which its elements are drawn one by one; None where the tensor is made as a whole."""
+        return self.made if isinstance(self.made, Law) else self.made.element_law
+
     def renamed(self, name: str, keras_path: str = "") -> "TensorSpec":
         """The same under other names; what was computed of it is kept, which `dataclasses.replace` would not do."""
         other = object.__new__(TensorSpec)

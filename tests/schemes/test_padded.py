@@ -6,6 +6,8 @@ import pytest
 import initgen
 from initgen.core.dtypes import FLOATS
 from initgen.core.errors import BadParameter
+from initgen.engine.draw import Tensor
+from initgen.engine.plan import Chunk
 from initgen.specs.tensor import tensor_spec
 
 
@@ -74,3 +76,18 @@ def test_an_embedding_of_nothing_but_padding_is_zero():
 def test_a_row_that_is_not_there_is_refused(scheme, shape, message):
     with pytest.raises(BadParameter, match=message):
         tensor_spec(scheme, shape)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_the_other_rows_are_those_of_the_plain_scheme_piece_by_piece_too(dtype):
+    padded, plain = (
+        Tensor(tensor_spec(scheme, (50, 30), dtype=dtype, seed=4))
+        for scheme in ("padded_normal:row=7", "random_normal:stddev=1")
+    )
+    wanted = plain(0, 1500)
+    wanted[7 * 30 : 8 * 30] = 0
+    for size in (1, 7, 30, 222, 1500):
+        pieces = [padded(start, min(size, 1500 - start)) for start in range(0, 1500, size)]
+        assert np.array_equal(np.concatenate(pieces), wanted)
+    batch = [Chunk(0, start, min(222, 1500 - start)) for start in range(0, 1500, 222)]
+    assert np.concatenate(Tensor.pieces([padded], batch)).tobytes() == wanted.tobytes()
