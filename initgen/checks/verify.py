@@ -15,6 +15,7 @@ from initgen.engine.write import Difference, differences
 from initgen.formats import Extent
 from initgen.formats.parts import Part, open_parts
 from initgen.schemes.structure import Structure
+from initgen.specs.description import in_file
 from initgen.specs.tensor import TensorSpec
 
 
@@ -70,7 +71,7 @@ def verify(
     total = 0
     wanted: dict[str, TensorSpec] = {}
     if specs is not None:
-        wanted = {spec.name: spec for spec in specs}
+        wanted = {spec.name: spec for spec in in_file(path, specs)}
         total = len(wanted)
     for part in parts:
         if specs is None:

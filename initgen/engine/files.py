@@ -12,7 +12,7 @@ from initgen.core.registry import repeated
 from initgen.engine.output import in_units
 from initgen.formats import FORMATS, Format, format_of
 from initgen.formats.parts import INDEX
-from initgen.specs.description import Description, as_keras_stores, empty_groups
+from initgen.specs.description import Description, empty_groups, in_file
 from initgen.specs.tensor import TensorSpec
 
 # Hugging Face's limit for a shard where none is given.
@@ -79,10 +79,8 @@ def plan_files(specs: Sequence[TensorSpec], path: str, form: str | None = None, 
     """
     beside = specs.files if isinstance(specs, Description) else {}
     groups = specs.groups if isinstance(specs, Description) else ()
-    if path.endswith(".weights.h5"):
-        specs = as_keras_stores(specs)
     # Equal models make equal files, in whatever order they are described.
-    specs = sorted(specs, key=lambda spec: _natural(spec.name))
+    specs = sorted(in_file(path, specs), key=lambda spec: _natural(spec.name))
     if os.path.isdir(path) and not path.endswith(os.sep) and _has_suffix(path):
         raise FormatError(f"{path}: is a directory", f"-o {path}{os.sep} puts shards into it")
     if not path or path.endswith(os.sep) or os.path.isdir(path) or (max_shard is not None and not _has_suffix(path)):

@@ -22,8 +22,13 @@ class Description(list[TensorSpec]):
         self.files = dict(files or {})
 
 
-def as_keras_stores(specs: Iterable[TensorSpec]) -> list[TensorSpec]:
-    """The same tensors under the paths that a ``.weights.h5`` has them at; their values are still those of their names."""
+def in_file(path: str, specs: Iterable[TensorSpec]) -> list[TensorSpec]:
+    """The tensors as a file at ``path`` calls them: a ``.weights.h5`` has those of Keras at Keras' paths.
+
+    Their values are still those of their own names.
+    """
+    if not path.lower().endswith(".weights.h5"):
+        return list(specs)
     return [
         replace(spec, name=spec.keras_path, keras_path="", tied=spec.tied or (spec.name if spec.keyed else ""))
         if spec.keras_path

@@ -16,7 +16,7 @@ import pytest
 
 import initgen
 from initgen.checks.stats import stats
-from initgen.specs.description import as_keras_stores
+from initgen.specs.description import in_file
 
 TOP = Path(__file__).parents[2]
 ZOO = Path(__file__).parent / "keras_zoo.py"
@@ -125,7 +125,7 @@ def test_fresh_weights_have_the_laws_that_we_say(zoo, whose):
     _, directory = zoo
     random = 0
     for name in made(directory):
-        specs = {spec.name: spec for spec in as_keras_stores(initgen.model(directory / f"{name}.keras"))}
+        specs = {spec.name: spec for spec in in_file("x.weights.h5", initgen.model(directory / f"{name}.keras"))}
         answer = stats(
             str(directory / f"{name}.{whose}.weights.h5"),
             expect=lambda source, specs=specs: specs[source.stored.name],
@@ -142,7 +142,7 @@ def test_fresh_weights_have_the_laws_that_we_say(zoo, whose):
 def test_a_wrong_fan_would_be_seen(zoo):
     """What the judgement above can see: a kernel of 80 by 60 with the law of the other fan."""
     _, directory = zoo
-    specs = as_keras_stores(initgen.model(directory / "initializers.keras"))
+    specs = in_file("x.weights.h5", initgen.model(directory / "initializers.keras"))
     kernel = next(spec for spec in specs if spec.scheme.name == "he_normal")
     wrong = initgen.tensor("he_normal", kernel.shape, name=kernel.name, fan_in=80)
     (tensor,) = stats(

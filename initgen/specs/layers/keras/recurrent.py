@@ -21,19 +21,24 @@ from initgen.specs.layers.layer import Initializer, Weight, positive
 _FORGETTING = Initializer("unit_forget_bias")
 
 
-class Cell(KerasLayer, kw_only=True):
-    """One step of a recurrent layer."""
+class Gated(KerasLayer, kw_only=True):
+    """What has a kernel for its input and one for its state."""
 
-    units: int
     use_bias: bool = True
     recurrent_activation: Any = None
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
     seed: Any = None
-    implementation: Any = None
     kernel_initializer: Initializer = GLOROT
     recurrent_initializer: Initializer = ORTHOGONAL
     bias_initializer: Initializer = ZEROS
+
+
+class Cell(Gated, kw_only=True):
+    """One step of a recurrent layer."""
+
+    units: int
+    implementation: Any = None
 
     gates: ClassVar[int] = 1
 
@@ -185,7 +190,7 @@ class RNN(KerasLayer, kw_only=True):
         return (*out[:-2], out[-1])
 
 
-class ConvLSTM(KerasLayer, kw_only=True):
+class ConvLSTM(Gated, kw_only=True):
     """An LSTM whose products are convolutions."""
 
     filters: int
@@ -194,21 +199,13 @@ class ConvLSTM(KerasLayer, kw_only=True):
     padding: Literal["valid", "same"] = "valid"
     data_format: Literal["channels_last", "channels_first"] | None = None
     dilation_rate: int | list[int] = 1
-    use_bias: bool = True
     unit_forget_bias: bool = True
-    recurrent_activation: Any = None
     return_sequences: bool = False
     return_state: bool = False
     go_backwards: bool = False
     stateful: bool = False
     unroll: bool = False
     zero_output_for_mask: bool = False
-    dropout: float = 0.0
-    recurrent_dropout: float = 0.0
-    seed: Any = None
-    kernel_initializer: Initializer = GLOROT
-    recurrent_initializer: Initializer = ORTHOGONAL
-    bias_initializer: Initializer = ZEROS
 
     rank: ClassVar[int]
 
