@@ -168,6 +168,8 @@ def norms():
     return Sequential(
         [
             Input((6, 32)),
+            L.Normalization(),
+            L.Rescaling(0.5),
             L.LayerNormalization(),
             L.BatchNormalization(scale=False),
             L.GroupNormalization(8),

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from initgen.core.errors import BadParameter
 from initgen.core.shapes import Shape
@@ -88,6 +88,25 @@ class RMSNormalization(KerasLayer, kw_only=True):
         yield Weight.of("scale", tuple(size(inputs[0], axis_of(axis)) for axis in axes), self.scale_initializer)
 
 
+class Normalization(KerasLayer, kw_only=True):
+    """keras.layers.Normalization, before it has seen data; with a mean of its own it has no weights."""
+
+    axis: int | list[int] | None = -1
+    mean: Any = None
+    variance: Any = None
+    invert: bool = False
+
+    def weights(self, inputs: Sequence[Sizes]) -> Iterator[Weight]:
+        if self.mean is not None:
+            return
+        given = [self.axis] if isinstance(self.axis, int) else self.axis or []
+        axes = sorted(axis_of(axis) % max(len(inputs[0]), 1) for axis in given)
+        shape = tuple(size(inputs[0], axis) for axis in axes)
+        yield Weight.of("mean", shape, ZEROS)
+        yield Weight.of("variance", shape, ONES)
+        yield Weight.of("count", (), ZEROS, dtype="int32")
+
+
 class PReLU(KerasLayer, kw_only=True):
     """keras.layers.PReLU: a slope for each place of the input, but for the axes that share one."""
 
@@ -102,4 +121,4 @@ class PReLU(KerasLayer, kw_only=True):
         yield Weight.of("alpha", shape, self.alpha_initializer)
 
 
-KINDS = (BatchNormalization, LayerNormalization, GroupNormalization, RMSNormalization, PReLU)
+KINDS = (BatchNormalization, LayerNormalization, GroupNormalization, RMSNormalization, Normalization, PReLU)
