@@ -139,8 +139,13 @@ def _described(context: click.Context, given: dict[str, Any]) -> "list[TensorSpe
         given["spec"],
         **{key: given[key] for key in ("like", "preset", "rules", "seed", "dtype", "layout", "only")},
         variables=options.variables_of(given["variables"]),
-        warn=lambda message: None if given["quiet"] else print(f"warning: {message}", file=sys.stderr),
+        warn=lambda message: _warn(message, given["quiet"]),
     )
+
+
+def _warn(message: str, quiet: bool) -> None:
+    if not quiet:
+        print(f"warning: {message}", file=sys.stderr)
 
 
 def _option(context: click.Context, name: str) -> str:
@@ -159,14 +164,14 @@ def _warn_if_coarse(specs: "list[TensorSpec]", quiet: bool) -> None:
         from initgen.engine.draw import Tensor
 
         Tensor.all_of(specs)  # one that would be all zeros is an error instead
-    if coarse and not quiet:
+    if coarse:
         spec, std = coarse[0]
         of = f" of {printable(spec.name)}" if len(specs) > 1 else ""
         more = f", and {len(coarse) - 1} more are as small" if len(coarse) > 1 else ""
-        print(
-            f"warning: std {std:.3g}{of} is below {spec.dtype.name}'s smallest normal value {spec.dtype.normal:.3g}"
+        _warn(
+            f"std {std:.3g}{of} is below {spec.dtype.name}'s smallest normal value {spec.dtype.normal:.3g}"
             f"{more}: values will be coarse",
-            file=sys.stderr,
+            quiet,
         )
 
 
@@ -180,7 +185,7 @@ def _warn_of_twins(specs: "list[TensorSpec]", quiet: bool) -> None:
     seen: dict[str, str] = {}
     for name in foreign:
         if seen.setdefault(normalize("NFC", name), name) != name:
-            print(f"warning: two names look the same and are not: {printable(name)}", file=sys.stderr)
+            _warn(f"two names look the same and are not: {printable(name)}", quiet)
 
 
 def _plan(specs: "list[TensorSpec]", given: dict[str, Any]) -> "Plan":
@@ -200,6 +205,8 @@ def _write(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
     from initgen.engine.output import in_units
 
     plan = _plan(specs, given)
+    if any(spec.keras_path for file in plan.files if file.form.name == "hdf5" for spec in file.specs):
+        _warn(f"{plan.path}: has the tensors by their names, and Keras looks for them in a .weights.h5", given["quiet"])
     clean_up_when_ended()
     with Progress(sum(spec.nbytes for spec in specs), quiet=given["quiet"]) as progress:
         written = write_plan(
