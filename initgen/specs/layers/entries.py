@@ -10,7 +10,7 @@ from initgen.core.registry import nearest
 from initgen.specs.layers import keras, torch
 from initgen.specs.layers.keras.custom import Custom, Kinds
 from initgen.specs.layers.keras.initializers import named
-from initgen.specs.layers.keras.layer import Held
+from initgen.specs.layers.keras.layer import Held, KerasLayer
 from initgen.specs.layers.keras.model import KerasModel, Node
 from initgen.specs.layers.keras.placed import placed
 from initgen.specs.layers.layer import Initializer, Layer, LayerError, Placed
@@ -58,11 +58,11 @@ class Reader:
     def _framework_of(self, entries: Sequence[Entry]) -> str:
         """The one framework that has all these kinds; where both do, the file's layout says which."""
         possible: set[str] | None = None
-        for index, entry in enumerate(entries):
-            kind = self._text(entry, ("layers", index))
+        for place, entry in _flat(entries, ("layers",)):
+            kind = self._text(entry, place)
             having = self._having(kind)
             if not having:
-                where: Where = ("layers", index, "kind")
+                where: Where = (*place, "kind")
                 hint = nearest(
                     kind, {name for kinds in _FRAMEWORKS.values() for name in kinds}, ("see docs/layers.md",)
                 )
@@ -70,7 +70,7 @@ class Reader:
             if possible is not None and not possible & having:
                 other = possible.copy().pop()
                 message = f"is {_SHOWN[having.pop()]}, and the layers before it are {_SHOWN[other]}"
-                raise LayerError(("layers", index), kind, BadParameter(message, "a list has layers of one framework"))
+                raise LayerError(place, kind, BadParameter(message, "a list has layers of one framework"))
             possible = having if possible is None else possible & having
         if possible is None or len(possible) > 1:
             return self._layout or "keras"
@@ -99,7 +99,7 @@ class Reader:
             here: Where = (*where, index)
             layer = self._layer(entry, here)
             snake = layer.snake()
-            for name in _names(layer.name):
+            for name in _names(layer.name, here):
                 counts[snake] = counts.get(snake, -1) + (name is None)
                 given = name or (f"{snake}_{counts[snake]}" if counts[snake] else snake)
                 nodes.append(Node(Held(msgspec.structs.replace(layer, name=given)), here))
@@ -109,13 +109,13 @@ class Reader:
         place = 0
         for index, entry in enumerate(_listed(entries, where)):
             here: Where = (*where, index)
-            inner = entry.get("layers") if _bare(self._text(entry, here))[0] == _SEQUENTIAL else None
-            layer = None if inner is not None else self._layer(entry, here)
-            for name in _names(self._filled(entry.get("name"))):
+            sequential = _bare(self._text(entry, here))[0] == _SEQUENTIAL
+            layer = None if sequential else self._layer(entry, here)
+            for name in _names(self._named(entry, here) if layer is None else layer.name, here):
                 full = prefix + (name or str(place))
                 place += 1
                 if layer is None:
-                    yield from self._modules(inner, full + ".", (*here, "layers"))
+                    yield from self._modules(entry.get("layers"), full + ".", (*here, "layers"))
                     continue
                 try:
                     for weight in layer.weights():
@@ -126,18 +126,24 @@ class Reader:
     def _layer(self, entry: Any, where: Where) -> Any:
         """One layer, with the layers that it holds."""
         kind, _ = _bare(self._text(entry, where))
-        given = {key: self._filled(value) for key, value in entry.items() if key != "kind"}
         if kind == _SEQUENTIAL:
-            model = self._sequential(given.pop("layers", None), (*where, "layers"))
-            if set(given) - {"name"}:
-                raise LayerError((*where, min(set(given) - {"name"})), kind, BadParameter("is not an argument of it"))
-            return msgspec.structs.replace(model, name=given.get("name"))
+            name = self._named(entry, where)
+            return msgspec.structs.replace(self._sequential(entry.get("layers"), (*where, "layers")), name=name)
+        given = {key: self._filled_at(value, (*where, key), kind) for key, value in entry.items() if key != "kind"}
         if kind in self._kinds:
-            own: dict[str, Any] = {key: given.get(key) for key in ("name", "dtype", "input_shape")}
-            return Custom(class_name=kind, given=given, table=dict(self._kinds[kind]), **own)
+            own = {key: given[key] for key in ("name", "dtype", "input_shape") if key in given}
+            plain = self._converted(own, KerasLayer, where)
+            more: dict[str, Any] = {key: getattr(plain, key) for key in own}
+            return Custom(class_name=kind, given=given, table=dict(self._kinds[kind]), **more)
         struct = _FRAMEWORKS[self._framework].get(kind)
         if struct is None:
             raise LayerError((*where, "kind"), quoted(kind), BadParameter(f"is not a layer of {self._framework}"))
+        if isinstance(given.get("activation"), dict):  # a layer in place of a function
+            given["activation"] = Held(self._layer(given["activation"], (*where, "activation")))
+        return self._converted(given, struct, where)
+
+    def _converted(self, given: Mapping[str, Any], struct: type[Layer], where: Where) -> Any:
+        """A layer of its arguments."""
 
         def hook(wanted: type, value: Any) -> Any:
             if wanted is Initializer:
@@ -148,6 +154,26 @@ class Reader:
             return msgspec.convert(given, struct, dec_hook=hook)
         except msgspec.ValidationError as error:
             raise self._located(where, str(error), struct) from None
+        except LayerError:  # of a layer inside
+            raise
+        except BadParameter as error:
+            raise LayerError(where, struct.__name__, error) from None
+
+    def _named(self, entry: Entry, where: Where) -> str | None:
+        """The name of a Sequential, which has layers and no other arguments."""
+        for key in entry:
+            if key not in ("kind", "name", "layers"):
+                raise LayerError((*where, key), _SEQUENTIAL, BadParameter("is not an argument of it"))
+        name = self._filled_at(entry.get("name"), (*where, "name"), _SEQUENTIAL)
+        if not isinstance(name, str | None):
+            raise LayerError((*where, "name"), _SEQUENTIAL, BadParameter(f"{quoted(name)} is not text"))
+        return name
+
+    def _filled_at(self, value: Any, where: Where, kind: str) -> Any:
+        try:
+            return self._filled(value)
+        except BadParameter as error:
+            raise LayerError(where, kind, error) from None
 
     def _filled(self, value: Any) -> Any:
         """A value with its variables put in; what is one expression becomes a number."""
@@ -176,6 +202,18 @@ def _listed(entries: Any, where: Where) -> Sequence[Any]:
     return entries
 
 
-def _names(given: str | None) -> Sequence[str | None]:
+def _flat(entries: Any, where: Where) -> Iterator[tuple[Where, Any]]:
+    """The entries, and those inside of a Sequential."""
+    for index, entry in enumerate(_listed(entries, where)):
+        here: Where = (*where, index)
+        yield here, entry
+        if isinstance(entry, Mapping) and _bare(str(entry.get("kind")))[0] == _SEQUENTIAL:
+            yield from _flat(entry.get("layers"), (*here, "layers"))
+
+
+def _names(given: str | None, where: Where) -> Sequence[str | None]:
     """One name for each layer that an entry stands for: block_{0..3} is four."""
-    return [None] if given is None else expand(given)
+    try:
+        return [None] if given is None else expand(given)
+    except BadParameter as error:
+        raise LayerError((*where, "name"), "layer", error) from None

@@ -58,6 +58,9 @@ class Initializer:
     def fans(self, shape: Shape, own: tuple[int, int | None] | None) -> tuple[int, int | None] | None:
         """fan_in and fan_out of a weight, or None where its shape gives them or the scheme asks for none."""
         if self.axes is not None:
+            axes = [*self.axes[0], *self.axes[1]]
+            if len(set(axes)) < len(axes) or not all(-len(shape) <= axis < len(shape) for axis in axes):
+                raise BadParameter(f"{self.shown}: {quoted(axes)} are not axes of a weight of {len(shape)}")
             own = math.prod(shape[axis] for axis in self.axes[0]), math.prod(shape[axis] for axis in self.axes[1])
         elif self.by_shape:
             own = None

@@ -31,7 +31,7 @@ def config_text(path: str) -> bytes:
         raise SpecError(f"{path}: {error.strerror or error}") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, NotImplementedError) as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SpecError(f"{path}: not a .keras file: {said}") from None
+        raise SpecError(f"{path}: not a .keras file: {said[:120]}") from None
     if len(raw) > _MAX_BYTES:
         raise SpecError(f"{path}: its {_MEMBER} is larger than {_MAX_BYTES >> 20} MiB")
     return raw

@@ -11,7 +11,7 @@ from initgen.core.registry import nearest
 from initgen.specs.layers.keras import KINDS
 from initgen.specs.layers.keras.custom import Custom, Kinds
 from initgen.specs.layers.keras.initializers import serialized
-from initgen.specs.layers.keras.layer import Held, KerasLayer, Sizes
+from initgen.specs.layers.keras.layer import Held, KerasLayer, Sizes, cut
 from initgen.specs.layers.keras.model import KerasModel, Node
 from initgen.specs.layers.layer import Initializer, LayerError
 from initgen.specs.places import Where
@@ -33,7 +33,10 @@ def model_of(tree: Mapping[str, Any], kinds: Kinds) -> KerasModel:
         name = "Functional" if "input_layers" in tree else "Sequential"
         return _model(name, tree, kinds, (), 0)
     if tree["class_name"] not in _MODELS:
-        held = _held(tree, kinds, 0)
+        try:
+            held = _held(tree, kinds, 0)
+        except BadParameter as error:
+            raise LayerError((), _shown(tree), error) from None
         return KerasModel(nodes=[Node(held, (), _build_shapes(tree))])
     return _model(tree["class_name"], tree["config"], kinds, ("config",), 0)
 
@@ -80,7 +83,8 @@ def _nodes(layers: list[Any], graph: bool, kinds: Kinds, where: Where, depth: in
 def _shown(given: Mapping[str, Any]) -> str:
     config = given.get("config")
     name = given.get("name") or (config.get("name") if isinstance(config, dict) else None)
-    return f"{name} ({given['class_name']})" if isinstance(name, str) else str(given["class_name"])
+    kind = cut(str(given["class_name"]))
+    return f"{cut(name)} ({kind})" if isinstance(name, str) else kind
 
 
 def _held(given: object, kinds: Kinds, depth: int) -> Held:
@@ -98,7 +102,7 @@ def _held(given: object, kinds: Kinds, depth: int) -> Held:
         layer = Custom(name=own if isinstance(own, str) else None, class_name=name, given=config, table=table)
         return Held(msgspec.structs.replace(layer, dtype=_dtype(config.get("dtype"))))
     if name not in KINDS or given.get("registered_name") not in (None, name):
-        close = nearest(name, KINDS, ()).removeprefix("known: ")
+        close = "" if name in KINDS else nearest(name, KINDS, ()).removeprefix("known: ")
         by_hand = f"a spec with include and [kinds.{name}] says what weights it has"
         raise BadParameter("is of a class that initgen does not know", " ".join(filter(None, (close, by_hand))))
     return Held(_convert(KINDS[name], config, kinds, depth))
@@ -116,7 +120,7 @@ def _convert(kind: type[KerasLayer], config: Mapping[str, Any], kinds: Kinds, de
     if "batch_shape" in kind.__struct_fields__ and isinstance(config.get("batch_input_shape"), list):
         known["batch_shape"] = config["batch_input_shape"]
     activation = known.get("activation")
-    if isinstance(activation, dict) and activation.get("class_name") in KINDS:
+    if isinstance(activation, dict) and activation.get("class_name") != "function":  # a layer in place of one
         known["activation"] = _held(activation, kinds, depth)
 
     def hook(wanted: type, value: Any) -> Any:
@@ -134,7 +138,8 @@ def _said(error: msgspec.ValidationError) -> str:
     if missing:
         return f"has no {missing[1]}"
     place = place.rstrip("`")
-    return f"{place}: {message[:1].lower()}{message[1:]}" if place else message
+    message = cut(f"{message[:1].lower()}{message[1:]}", 100)
+    return f"{place}: {message}" if place else message
 
 
 def _dtype(given: object) -> str | None:

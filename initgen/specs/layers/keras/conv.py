@@ -1,6 +1,5 @@
 """Convolutions: kernels (window…, in / groups, filters), channels last whatever the data's format."""
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
@@ -51,7 +50,7 @@ class Windowed(KerasLayer, kw_only=True):
         """How many places a window has along an axis."""
         if self.padding == "valid":
             place -= hole * (width - 1)
-        return math.ceil(place / step)
+        return -(-place // step)
 
 
 class Conv(Windowed, kw_only=True):

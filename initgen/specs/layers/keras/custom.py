@@ -54,5 +54,8 @@ def _weight(name: str, table: TensorTable, scope: Scope) -> Weight:
         }
     for fan in ("fan_in", "fan_out", "groups"):
         if isinstance(fields[fan], str):
-            fields[fan] = scope.number(fields[fan], shape)
+            value = scope.number(fields[fan], shape)
+            if not isinstance(value, int):
+                raise BadParameter(f"{name}.{fan} = {fields[fan]} is {value}, and must be a whole number")
+            fields[fan] = value
     return Weight(name, shape, msgspec.convert(fields, Options))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from initgen.core.errors import BadParameter, quoted
-from initgen.specs.layers.keras.layer import snake_case
+from initgen.specs.layers.keras.layer import cut, snake_case
 from initgen.specs.layers.layer import Initializer
 
 # Class to scheme and the arguments that are the scheme's parameters, by Keras' name and by ours.
@@ -70,7 +70,7 @@ def serialized(given: object) -> Initializer:
         fans = None
     # Before 3.15 there were no such axes, and EinsumDense took the fans of a convolution.
     by_shape = name in (*_SCALED, "VarianceScaling") and "input_axes" not in config and bool(config)
-    return Initializer(scheme, _seed(config.get("seed")), fans, by_shape, name)
+    return Initializer(scheme, _seed(config.get("seed")), fans, by_shape, cut(name))
 
 
 def _scheme(name: str, config: Mapping[str, Any]) -> dict[str, Any] | None:

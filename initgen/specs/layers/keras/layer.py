@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from initgen.core.errors import BadParameter
+from initgen.core.errors import BadParameter, quoted
 from initgen.core.shapes import Shape
 from initgen.specs.layers.layer import Initializer, Layer, Weight
 from initgen.specs.places import Where
@@ -88,6 +88,12 @@ class Held:
 
     def saved(self, attribute: str, name: str, inputs: Sequence[Sizes]) -> list[Saved]:
         """What is saved of it, under an attribute of the layer that holds it."""
+        for field in self.layer.__struct_fields__:
+            value = getattr(self.layer, field)
+            if any(
+                type(each) is int and abs(each) >= 2**63 for each in (value if isinstance(value, list) else [value])
+            ):
+                raise BadParameter(f"{field} = {quoted(value)} is larger than 2^63 - 1")
         found = self.layer.saved(inputs)
         if isinstance(self.layer.activation, Held):  # a layer in place of a function
             given = self.layer.output(inputs)
@@ -101,6 +107,11 @@ class Held:
             )
             for each in found
         ]
+
+
+def cut(name: str, most: int = 60) -> str:
+    """A name as a message shows it."""
+    return name if len(name) <= most else f"{name[: most - 20]}…{name[-10:]}"
 
 
 def path(*parts: str) -> str:
@@ -121,11 +132,12 @@ def size(sizes: Sizes, axis: int) -> int:
     Raises:
         BadParameter: there is no such axis, or its size is not known.
     """
+    counted = axis if axis < 0 else axis + 1  # with the batch, as it is shown
     if not -len(sizes) <= axis < len(sizes):
-        raise BadParameter(f"its input {shown(sizes)} has no axis {axis}")
+        raise BadParameter(f"its input {shown(sizes)} has no axis {counted}")
     found = sizes[axis]
     if found is None:
-        raise BadParameter(f"axis {axis} of its input {shown(sizes)} has no size")
+        raise BadParameter(f"axis {counted} of its input {shown(sizes)} has no size")
     return found
 
 
@@ -134,6 +146,18 @@ def axis_of(axis: int) -> int:
     if axis == 0:
         raise BadParameter("axis = 0 is the batch")
     return axis if axis < 0 else axis - 1
+
+
+def places(sizes: Sizes, axes: Sequence[int]) -> set[int]:
+    """Axes as Keras counts them, as places in an input.
+
+    Raises:
+        BadParameter: the input has not all of them.
+    """
+    for axis in axes:
+        if not -len(sizes) <= axis_of(axis) < len(sizes):
+            raise BadParameter(f"its input {shown(sizes)} has no axis {axis}")
+    return {axis_of(axis) % len(sizes) for axis in axes}
 
 
 def shown(sizes: Sizes) -> str:

@@ -1,10 +1,10 @@
 """Models of Keras: a model is a layer too, whose layers are saved in it by the names of their classes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 from initgen.core.errors import BadParameter, InitgenError
-from initgen.specs.layers.keras.layer import Held, KerasLayer, Saved, Sizes
+from initgen.specs.layers.keras.layer import Held, KerasLayer, Saved, Sizes, cut, shown
 from initgen.specs.layers.keras.plain import InputLayer
 from initgen.specs.layers.layer import LayerError
 from initgen.specs.places import Where
@@ -29,7 +29,7 @@ class Node:
     def shown(self) -> str:
         """Its name and class, for messages."""
         name, kind = self.held.name, getattr(self.held.layer, "class_name", type(self.held.layer).__name__)
-        return f"{name} ({kind})" if name != kind else kind
+        return f"{cut(name)} ({cut(kind)})" if name != kind else cut(kind)
 
 
 class KerasModel(KerasLayer, kw_only=True):
@@ -44,6 +44,11 @@ class KerasModel(KerasLayer, kw_only=True):
     nodes: list[Node]
     graph: bool = False
     stored: str = "sequential"
+
+    @property
+    def class_name(self) -> str:
+        """Its class, for messages."""
+        return "Functional" if self.graph else "Sequential"
 
     def snake(self) -> str:
         return self.stored
@@ -65,15 +70,20 @@ class KerasModel(KerasLayer, kw_only=True):
     def output(self, inputs: Sequence[Sizes]) -> Sizes | None:
         if self.graph:
             return None
-        last: Sizes | None = inputs[0] if inputs else None
-        for node, given in self._built(inputs):
-            last = _output(node, given)
-        return last
+        built = self._built(inputs)
+        while True:
+            try:
+                next(built)
+            except StopIteration as end:
+                found: Sizes | None = end.value
+                return found
 
-    def _built(self, inputs: Sequence[Sizes]) -> Iterable[tuple[Node, Sequence[Sizes]]]:
-        """The nodes that are saved, each with the shapes that it gets."""
+    def _built(self, inputs: Sequence[Sizes]) -> Generator[tuple[Node, Sequence[Sizes]], None, Sizes | None]:
+        """The nodes that are saved, each with the shapes that it gets; returns the shape that the last one gives."""
+        # A config of Keras 3 says what every layer was built with: nothing then has to be inferred.
+        told = all(node.inputs is not None or isinstance(node.held.layer, InputLayer) for node in self.nodes)
         shapes: dict[str, Sizes | None] = {}
-        last: Sizes | None = inputs[0] if inputs else None
+        last: Sizes | None = inputs[0] if inputs and not isinstance(inputs, Unbuilt) else None
         for node in self.nodes:
             layer = node.held.layer
             if isinstance(layer, InputLayer):
@@ -88,9 +98,16 @@ class KerasModel(KerasLayer, kw_only=True):
             if given is None:
                 sources = [last] if node.sources is None else [shapes.get(name) for name in node.sources]
                 known = tuple(source for source in sources if source is not None)
-                given = known if len(known) == len(sources) else None
-            yield node, Unbuilt() if given is None else given
-            last = shapes[node.held.name] = None if given is None else _output(node, given)
+                given = known if known and len(known) == len(sources) else None
+            for sizes in given or ():
+                if any(extent is not None and not 0 <= extent < 2**63 for extent in sizes):
+                    error = BadParameter(f"its input {cut(shown(sizes))} has an axis that is not from 0 to 2^63 - 1")
+                    raise LayerError(node.where, node.shown, error)
+            asked = Unbuilt() if given is None else given
+            yield node, asked
+            unknown = given is None and not isinstance(layer, KerasModel)  # which may have an Input of its own
+            last = shapes[node.held.name] = None if told or unknown else _output(node, asked)
+        return last
 
 
 def _output(node: Node, given: Sequence[Sizes]) -> Sizes | None:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from initgen.core.errors import BadParameter
 from initgen.core.shapes import Shape
-from initgen.specs.layers.keras.layer import ONES, ZEROS, KerasLayer, Sizes, axis_of, size
+from initgen.specs.layers.keras.layer import ONES, ZEROS, KerasLayer, Sizes, axis_of, places, size
 from initgen.specs.layers.layer import Initializer, Weight
 
 
@@ -100,8 +100,7 @@ class Normalization(KerasLayer, kw_only=True):
         if self.mean is not None:
             return
         given = [self.axis] if isinstance(self.axis, int) else self.axis or []
-        axes = sorted(axis_of(axis) % max(len(inputs[0]), 1) for axis in given)
-        shape = tuple(size(inputs[0], axis) for axis in axes)
+        shape = tuple(size(inputs[0], axis) for axis in sorted(places(inputs[0], given)))
         yield Weight.of("mean", shape, ZEROS)
         yield Weight.of("variance", shape, ONES)
         yield Weight.of("count", (), ZEROS, dtype="int32")
@@ -115,9 +114,8 @@ class PReLU(KerasLayer, kw_only=True):
 
     def weights(self, inputs: Sequence[Sizes]) -> Iterator[Weight]:
         shared = [self.shared_axes] if isinstance(self.shared_axes, int) else self.shared_axes or []
-        given = range(len(inputs[0]))
-        together = {axis_of(axis) % max(len(given), 1) for axis in shared}
-        shape = tuple(1 if axis in together else size(inputs[0], axis) for axis in given)
+        together = places(inputs[0], shared)
+        shape = tuple(1 if axis in together else size(inputs[0], axis) for axis in range(len(inputs[0])))
         yield Weight.of("alpha", shape, self.alpha_initializer)
 
 

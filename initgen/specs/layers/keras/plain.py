@@ -6,8 +6,9 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import defstruct
 
-from initgen.core.errors import BadParameter
-from initgen.specs.layers.keras.layer import KerasLayer, Sizes, kernel_size
+from initgen.core.errors import BadParameter, quoted
+from initgen.specs.layers.keras.layer import KerasLayer, Sizes, axis_of, kernel_size, shown
+from initgen.specs.layers.layer import positive
 
 
 class Plain(KerasLayer, kw_only=True, forbid_unknown_fields=False):
@@ -51,13 +52,13 @@ class Reshape(KerasLayer, kw_only=True):
     target_shape: list[int]
 
     def output(self, inputs: Sequence[Sizes]) -> Sizes:
+        if self.target_shape.count(-1) > 1 or min(self.target_shape, default=1) < -1:
+            raise BadParameter(f"target_shape = {self.target_shape} must be whole numbers, at most one of them -1")
         known = math.prod(extent for extent in self.target_shape if extent != -1)
-        if -1 not in self.target_shape:
-            return tuple(self.target_shape)
         if None in inputs[0]:
             return tuple(None if extent == -1 else extent for extent in self.target_shape)
         whole = math.prod(extent for extent in inputs[0] if extent is not None)
-        if known == 0 or whole % known:
+        if whole % known if known and -1 in self.target_shape else whole != known:
             raise BadParameter(f"target_shape = {self.target_shape} does not hold the {whole} values of its input")
         return tuple(whole // known if extent == -1 else extent for extent in self.target_shape)
 
@@ -79,6 +80,7 @@ class RepeatVector(KerasLayer, kw_only=True):
     n: int
 
     def output(self, inputs: Sequence[Sizes]) -> Sizes:
+        positive("RepeatVector", n=self.n)
         return (self.n, *inputs[0])
 
 
@@ -98,7 +100,7 @@ class Pooling(KerasLayer, kw_only=True):
         return _each(self, inputs[0], lambda place, at: self._moved(place, window[at], steps[at]))
 
     def _moved(self, place: int, width: int, step: int) -> int:
-        return math.ceil((place - width + 1 if self.padding == "valid" else place) / step)
+        return -(-(place - width + 1 if self.padding == "valid" else place) // step)
 
 
 class GlobalPooling(KerasLayer, kw_only=True):
@@ -131,7 +133,7 @@ class UpSampling(KerasLayer, kw_only=True):
 class Padding(KerasLayer, kw_only=True):
     """Zeros around, or with a negative sign less of the edge."""
 
-    padding: Any = 1  # a number, one for each axis, or two for each
+    padding: int | list[int | list[int]] = 1  # one for each axis, or two for each
     data_format: Literal["channels_last", "channels_first"] | None = None
 
     rank: ClassVar[int]
@@ -142,20 +144,26 @@ class Padding(KerasLayer, kw_only=True):
 
     @property
     def _around(self) -> list[int]:
-        given = self.padding if self.sign > 0 else getattr(self, "cropping", self.padding)
+        name = "padding" if self.sign > 0 else "cropping"
+        given = getattr(self, name)
         if isinstance(given, int):
-            return [2 * given] * self.rank
-        if self.rank == 1 and len(given) == 2 and all(isinstance(each, int) for each in given):
-            return [sum(each for each in given if isinstance(each, int))]
-        if len(given) != self.rank:
-            raise BadParameter(f"padding = {given} must have {self.rank} parts")
-        return [2 * each if isinstance(each, int) else sum(each) for each in given]
+            given = [given] * self.rank
+        elif self.rank == 1 and len(given) == 2:
+            given = [given]
+        pairs = [[each, each] if isinstance(each, int) else each for each in given]
+        if len(pairs) != self.rank or not all(
+            len(pair) == 2 and type(pair[0]) is type(pair[1]) is int and min(pair) >= 0 for pair in pairs
+        ):
+            raise BadParameter(
+                f"{name} = {quoted(getattr(self, name))} must be {self.rank} whole numbers from 0, or pairs of them"
+            )
+        return [sum(pair) for pair in pairs]
 
 
 class Cropping(Padding, kw_only=True):
     """Less of the edge."""
 
-    cropping: Any = 1
+    cropping: int | list[int | list[int]] = 1
 
     sign = -1
 
@@ -170,6 +178,8 @@ class Merge(Plain, kw_only=True, forbid_unknown_fields=False):
             for back, extent in enumerate(reversed(sizes), 1):
                 if found[-back] == 1:
                     found[-back] = extent
+                elif extent not in (1, None, found[-back]) and found[-back] is not None:
+                    raise BadParameter(f"its inputs {' and '.join(map(shown, inputs))} do not go together")
         return tuple(found)
 
 
@@ -179,8 +189,13 @@ class Concatenate(KerasLayer, kw_only=True):
     axis: int = -1
 
     def output(self, inputs: Sequence[Sizes]) -> Sizes:
-        axis = self.axis if self.axis < 0 else self.axis - 1
+        axis = axis_of(self.axis)
         joined = [sizes[axis] for sizes in inputs]
+        others = [(*sizes[:axis], *sizes[axis:][1:]) for sizes in inputs]
+        if len({len(sizes) for sizes in inputs}) > 1 or any(
+            len({*along} - {None}) > 1 for along in zip(*others, strict=True)
+        ):
+            raise BadParameter(f"its inputs {' and '.join(map(shown, inputs))} do not go together")
         found = list(inputs[0])
         found[axis] = None if None in joined else sum(extent for extent in joined if extent is not None)
         return tuple(found)
@@ -200,6 +215,8 @@ def _each(layer: Any, sizes: Sizes, moved: Any) -> Sizes:
     first = layer.data_format == "channels_first"
     places = sizes[1:] if first else sizes[:-1]
     found = [None if place is None else moved(place, at) for at, place in enumerate(places)]
+    if any(place is not None and place < 1 for place in found):
+        raise BadParameter(f"leaves nothing of its input {shown(sizes)}")
     return (sizes[0], *found) if first else (*found, sizes[-1])
 
 

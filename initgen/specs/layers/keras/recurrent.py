@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from initgen.core.errors import BadParameter
 from initgen.core.shapes import Shape
+from initgen.specs.layers.keras.conv import Conv1D, Conv2D, Conv3D
 from initgen.specs.layers.keras.layer import (
     GLOROT,
     ORTHOGONAL,
@@ -14,6 +15,7 @@ from initgen.specs.layers.keras.layer import (
     Saved,
     Sizes,
     kernel_size,
+    shown,
     size,
 )
 from initgen.specs.layers.layer import Initializer, Weight, positive
@@ -118,6 +120,8 @@ class Recurrent(Cell, kw_only=True):
     time_major: Any = None
 
     def saved(self, inputs: Sequence[Sizes]) -> list[Saved]:
+        if len(inputs[0]) != 2:
+            raise BadParameter(f"its input {shown(inputs[0])} is not of steps and features")
         return [Saved("", ""), Saved("cell", f"{self.snake()}_cell", tuple(self.weights(inputs)))]
 
     def output(self, inputs: Sequence[Sizes]) -> Sizes:
@@ -223,8 +227,17 @@ class ConvLSTM(Gated, kw_only=True):
     def saved(self, inputs: Sequence[Sizes]) -> list[Saved]:
         return [Saved("", ""), Saved("cell", "conv_lstm_cell", tuple(self.weights(inputs)))]
 
-    def output(self, inputs: Sequence[Sizes]) -> Sizes | None:
-        return None  # only known where the model says what the next layer gets
+    def output(self, inputs: Sequence[Sizes]) -> Sizes:
+        step = (Conv1D, Conv2D, Conv3D)[self.rank - 1](
+            filters=self.filters,
+            kernel_size=self.kernel_size,
+            strides=self.strides,
+            padding=self.padding,
+            data_format=self.data_format,
+            dilation_rate=self.dilation_rate,
+        )
+        found = step.output([inputs[0][1:]])
+        return (inputs[0][0], *found) if self.return_sequences else found
 
 
 class ConvLSTM1D(ConvLSTM, kw_only=True):
