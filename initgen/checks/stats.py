@@ -1,7 +1,7 @@
 """`stats`: what is in a file, and is it what it should be?"""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from initgen.checks.source import Source, recipe_in, sources_of, stream_source
@@ -96,7 +96,7 @@ def stats(
     results = [tensor_stats(source, spec, share, threads) for source, spec in zip(sources, specs, strict=True)]
     held = {source.stored.name for source in sources}
     missing = tuple(name for name in recipe if name not in held) if not patterns else ()
-    return FileStats(path, tuple(results), _equal(sources, results), missing, warnings, false_alarm)
+    return FileStats(path, tuple(results), _equal(sources, results, recipe.keys()), missing, warnings, false_alarm)
 
 
 def _some(sources: list[Source]) -> str:
@@ -105,12 +105,17 @@ def _some(sources: list[Source]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _equal(sources: list[Source], results: list[TensorStats]) -> tuple[tuple[str, ...], ...]:
-    """Groups of tensors with the same values, confirmed byte for byte; constants and tied tensors are equal by right."""
+def _equal(sources: list[Source], results: list[TensorStats], recipe: Collection[str]) -> tuple[tuple[str, ...], ...]:
+    """Groups of tensors with the same values, confirmed byte for byte.
+
+    Constants, tied tensors and those to which a recipe gives the same seed are equal by right.
+    """
     alike: dict[object, list[int]] = {}
     for index, result in enumerate(results):
         measured = result.measured
-        equal_by_right = result.spec is not None and (isinstance(result.spec.made, Structure) or result.spec.tied)
+        spec = result.spec
+        seeded = spec is not None and result.name in recipe and not spec.keyed
+        equal_by_right = seeded or (spec is not None and (isinstance(spec.made, Structure) or spec.tied))
         if measured.count > 8 and measured.low < measured.high and not equal_by_right:
             alike.setdefault((result.kind, measured.fingerprint), []).append(index)
     groups = []

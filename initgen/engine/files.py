@@ -87,7 +87,13 @@ def plan_files(specs: Sequence[TensorSpec], path: str, form: str | None = None, 
         return _directory(specs, path, "safetensors" if form is None else FORMATS[form].name, max_shard, beside)
     if max_shard is not None:
         raise FormatError(f"{path}: shards go into a directory", "-o DIRECTORY/")
-    chosen = format_of(path, form).grouped(empty_groups(groups, [spec.name for spec in specs]))
+    try:
+        named = format_of(path, form)
+    except UnknownName as error:
+        if form is not None:
+            raise
+        raise UnknownName(error.message, f"{error.hint}; {path}/ would be a directory") from None
+    chosen = named.grouped(empty_groups(groups, [spec.name for spec in specs]))
     chosen.check([spec.header for spec in specs])
     return Plan(path, False, (File("", chosen, tuple(specs)),))
 

@@ -1,6 +1,5 @@
 """Where text for people goes: with colours on a terminal, without elsewhere."""
 
-import re
 import shutil
 import sys
 from collections.abc import Iterable
@@ -26,7 +25,7 @@ class _Trimmed:
         self._file = file
 
     def write(self, text: str) -> int:
-        self._file.write(re.sub(r" +$", "", text, flags=re.MULTILINE))
+        self._file.write("\n".join(line.rstrip(" ") for line in text.split("\n")))
         return len(text)
 
     def __getattr__(self, name: str) -> Any:

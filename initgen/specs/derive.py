@@ -140,11 +140,18 @@ def dumps(tree: Tree, kind: str) -> str:
         out = io.StringIO()
         yaml.dump(tree, out)
         return out.getvalue()
-    lines = [f"{key} = {_toml(value)}" for key, value in tree.items() if not isinstance(value, dict)]
+    lines = [f"{key} = {_lines(value)}" for key, value in tree.items() if not isinstance(value, dict)]
     for table, entries in tree.items():
         if isinstance(entries, dict):
             lines += ["", f"[{table}]", *(f"{_toml(name)} = {_toml(entry)}" for name, entry in entries.items())]
     return "\n".join(lines) + "\n"
+
+
+def _lines(value: Any) -> str:
+    """A value at the top: a long list with a line for each."""
+    if not isinstance(value, list) or len(_toml(value)) <= 100:
+        return _toml(value)
+    return "[\n" + "".join(f"  {_toml(item)},\n" for item in value) + "]"
 
 
 def _toml(value: Any) -> str:

@@ -57,7 +57,9 @@ def describe(
     specs = settle(model, names, seed=seed, dtype=dtype, layout=layout, used=used)
     for rule in first:
         if rule not in used:
-            warn(f"{rule.shown} decides no tensor")
+            fitting = any(rule.fits(draft.name, draft.shape) is not None for draft in model.drafts.values())
+            why = ": those that it fits have a scheme of their own, or from a rule before it" if fitting else ""
+            warn(f"{rule.shown} decides no tensor{why}")
     paths = [draft.keras_path or draft.name for draft in model.drafts.values()]
     files = {name: make(specs) for name, make in model.files.items()}
     return Description(specs, empty_groups(model.groups, paths), files)

@@ -14,6 +14,7 @@ from initgen.core.registry import repeated
 from initgen.specs.places import Where, line_of
 
 _MAX_BYTES = 64 << 20
+_MAX_YAML = 4 << 20  # which its reader takes seconds for
 _MAX_DEPTH = 32
 _WEIGHTS = (".safetensors", ".h5", ".hdf5", ".npz", ".npy")
 _KINDS = {".toml": "toml", ".yaml": "yaml", ".yml": "yaml", ".json": "json", ".keras": "json"}
@@ -148,7 +149,9 @@ def _bytes(path: str, shown: str) -> bytes:
                 else:
                     raw = file.read(_MAX_BYTES + 1)
     except IsADirectoryError:
-        raise SpecError(f"{shown}: is a directory", "a spec is a .toml, .yaml or .json file") from None
+        config = os.path.join(path, "config.json")
+        hint = f"{config} may be meant" if os.path.isfile(config) else "a spec is a .toml, .yaml or .json file"
+        raise SpecError(f"{shown}: is a directory", hint) from None
     except FileNotFoundError:
         raise SpecError(f"{shown}: there is no such file") from None
     except (OSError, ValueError) as error:
@@ -209,6 +212,8 @@ def _yaml(text: str) -> Any:
             if self.budget < 0:
                 raise _Unreadable("its merge keys stand for more than the text could say")
 
+    if len(text) > _MAX_YAML:
+        raise _Unreadable(f"is larger than a YAML spec may be, {_MAX_YAML >> 20} MiB; JSON and TOML may be")
     # Types are those of YAML 1.2: in 1.1 no is false, and 010 is 8.
     version = re.search(r"^%YAML\s+(?!1\.2\s)(\S+)", text, re.MULTILINE)
     if version:

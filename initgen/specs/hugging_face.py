@@ -259,6 +259,8 @@ class _Reader:
             value = scope[name]
         except InitgenError as error:
             raise self._blame(name, error.message, error.hint) from None
+        if name == "vocab_size" and value == 0:
+            raise self._blame(name, "is 0, and must be at least 1")
         if isinstance(value, int) and 0 <= value <= _MOST.get(name, 2**63 - 1):
             return
         if isinstance(value, int) and value > 0:

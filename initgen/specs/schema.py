@@ -206,8 +206,13 @@ def located(document: Document, where: Where, message: str, kind: Any) -> SpecEr
     missing = re.fullmatch(r"Object missing required field `(.*)`", message)
     if missing:
         return document.error((*where, *steps), f"has no {missing[1]}")
+    return document.error((*where, *steps), plain(message))
+
+
+def plain(message: str) -> str:
+    """What msgspec says of a value, in the words of specs."""
     said = re.sub(r"^Expected `(.*)`, got `(.*)`$", lambda m: f"must be {_words(m[1])}, not {_words(m[2])}", message)
-    return document.error((*where, *steps), said[:1].lower() + said[1:])
+    return said[:1].lower() + said[1:]
 
 
 def _words(types: str) -> str:

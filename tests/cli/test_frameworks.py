@@ -1,7 +1,9 @@
 """Models of Keras and configs of Hugging Face on the command line: what is written, derived, verified and warned of."""
 
 import json
+import os
 import shutil
+import time
 from pathlib import Path
 
 import h5py
@@ -115,3 +117,36 @@ def test_a_key_that_a_config_does_not_have_is_a_slip(run):
         "error: there is no variable 'num_hiden_layers' to set",
         "hint: did you mean num_hidden_layers or num_labels?",
     ]
+
+
+def test_a_rule_in_vain_says_why(run):
+    made = run("sample", KERAS, "--rule", "*/kernel=zeros", "--dry-run")
+    assert "decides no tensor: those that it fits have a scheme of their own" in made.err
+    assert run("sample", KERAS, "--rule", "*/xyz=zeros", "--dry-run").err.strip().endswith("decides no tensor")
+
+
+def test_tensors_to_which_a_model_gives_one_seed_are_equal_by_right(run, tmp_path):
+    config = json.loads((tmp_path / KERAS).read_text())
+    layers = [config["config"]["layers"][1]]
+    layers[0]["config"]["kernel_initializer"]["config"]["seed"] = 3
+    layers[0]["config"]["units"] = 100
+    again = json.loads(json.dumps(layers[0]).replace('"dense"', '"again"'))
+    config["config"]["layers"] = [config["config"]["layers"][0], *layers, again]
+    (tmp_path / "twice.json").write_text(json.dumps(config))
+    assert run("sample", "twice.json", "-o", "twice.weights.h5").code == 0
+    with h5py.File(tmp_path / "twice.weights.h5") as file:
+        assert (file["layers/dense/vars/0"][()] == file["layers/dense_1/vars/0"][()]).all()
+    made = run("stats", "twice.weights.h5")
+    assert (made.code, made.out.decode().splitlines()[-1][:3]) == (0, "yes")
+
+
+def test_a_pipe_is_no_archive(run, tmp_path):
+    os.mkfifo(tmp_path / "m.keras")
+    assert run("sample", "m.keras", "--dry-run").err.startswith("error: m.keras: is not a regular file")
+
+
+def test_long_names_do_not_take_long_to_show(run, tmp_path):
+    (tmp_path / "s.json").write_text(json.dumps({"tensors": {"x" * 60_000: {"shape": [2], "scheme": "zeros"}}}))
+    start = time.process_time()
+    assert run("sample", "s.json", "--dry-run").code == 0
+    assert time.process_time() - start < 5  # it was 15 while blanks at the ends of lines were looked for by a pattern

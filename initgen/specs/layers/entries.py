@@ -13,7 +13,7 @@ from initgen.specs.layers.keras.initializers import named
 from initgen.specs.layers.keras.layer import Held, KerasLayer
 from initgen.specs.layers.keras.model import KerasModel, Node
 from initgen.specs.layers.keras.placed import placed
-from initgen.specs.layers.layer import Initializer, Layer, LayerError, Placed
+from initgen.specs.layers.layer import MAX_LAYERS, Initializer, Layer, LayerError, Placed
 from initgen.specs.names import expand
 from initgen.specs.places import Where
 from initgen.specs.scope import Scope
@@ -86,20 +86,22 @@ class Reader:
 
     def _text(self, entry: object, where: Where) -> str:
         if not isinstance(entry, Mapping):
-            raise LayerError(where, "layer", BadParameter("is not a table", 'like {kind = "Dense", units = 64}'))
+            raise LayerError(where, "", BadParameter("is not a table", 'like {kind = "Dense", units = 64}'))
         kind = entry.get("kind")
         if not isinstance(kind, str):
-            raise LayerError(where, "layer", BadParameter("has no kind", 'like {kind = "Dense", units = 64}'))
+            raise LayerError(where, "", BadParameter("has no kind", 'like {kind = "Dense", units = 64}'))
         return kind
 
     def _sequential(self, entries: Any, where: Where) -> KerasModel:
-        nodes = []
+        nodes: list[Node] = []
         counts: dict[str, int] = {}
         for index, entry in enumerate(_listed(entries, where)):
             here: Where = (*where, index)
             layer = self._layer(entry, here)
             snake = layer.snake()
             for name in _names(layer.name, here):
+                if len(nodes) == MAX_LAYERS:
+                    raise LayerError(here, "", BadParameter(f"there are more than {MAX_LAYERS} layers"))
                 counts[snake] = counts.get(snake, -1) + (name is None)
                 given = name or (f"{snake}_{counts[snake]}" if counts[snake] else snake)
                 nodes.append(Node(Held(msgspec.structs.replace(layer, name=given)), here))
@@ -153,7 +155,11 @@ class Reader:
         try:
             return msgspec.convert(given, struct, dec_hook=hook)
         except msgspec.ValidationError as error:
-            raise self._located(where, str(error), struct) from None
+            found = self._located(where, str(error), struct)
+            if all(struct.__name__ in kinds for kinds in _FRAMEWORKS.values()):
+                (other,) = set(_FRAMEWORKS) - {self._framework}
+                found.hint = f"read as {self._framework}.{struct.__name__}; there is {other}.{struct.__name__} too"
+            raise found from None
         except LayerError:  # of a layer inside
             raise
         except BadParameter as error:
@@ -216,4 +222,4 @@ def _names(given: str | None, where: Where) -> Sequence[str | None]:
     try:
         return [None] if given is None else expand(given)
     except BadParameter as error:
-        raise LayerError((*where, "name"), "layer", error) from None
+        raise LayerError((*where, "name"), "", error) from None

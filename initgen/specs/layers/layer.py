@@ -75,6 +75,10 @@ def _asks_for_fans(scheme: str | Mapping[str, Any] | None) -> bool:
         return False
 
 
+# More than any model has; one that asks for more is a mistake.
+MAX_LAYERS = 20_000
+
+
 @dataclass(frozen=True)
 class Weight:
     """A weight that a layer makes, in the order in which the framework makes them.
@@ -156,6 +160,6 @@ class LayerError(BadParameter):
     """What is wrong with a layer of a model, and where in the model's description it stands."""
 
     def __init__(self, where: Where, layer: str, error: InitgenError) -> None:
-        said = error.message if isinstance(error, LayerError) else f"{layer}: {error.message}"
+        said = error.message if isinstance(error, LayerError) or not layer else f"{layer}: {error.message}"
         super().__init__(said, error.hint)
         self.where: Where = (*where, *(error.where if isinstance(error, LayerError) else ()))

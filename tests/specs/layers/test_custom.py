@@ -125,3 +125,20 @@ def test_a_kind_that_is_not_sound_is_said_where_it_stands(table, said, put):
     with pytest.raises(InitgenError) as refused:
         describe(put("s.toml", f'include = "m.json"\n{table}\n'))
     assert refused.value.message == said
+
+
+def test_weights_of_a_layer_inside_are_where_its_attribute_is(put):
+    put("m.json", model({"class_name": "Block", "config": {"name": "own", "units": 3}}, DENSE))
+    found = describe(
+        put(
+            "s.toml",
+            'include = "m.json"\n[kinds.Block]\n'
+            '"d1/kernel" = { shape = ["${channels}", "${units}"], scheme = "he_uniform" }\n'
+            'w = { shape = ["${units}"], scheme = "ones" }\n"d1/bias" = { shape = ["${units}"], scheme = "zeros" }\n',
+        )
+    )
+    assert {spec.name: spec.keras_path for spec in found if spec.name.startswith("own")} == {
+        "own/w": "layers/block/vars/0",
+        "own/d1/kernel": "layers/block/d1/vars/0",
+        "own/d1/bias": "layers/block/d1/vars/1",
+    }

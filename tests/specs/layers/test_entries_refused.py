@@ -13,8 +13,8 @@ NEAR_LINEAR = "the layers before it are PyTorch's"
 REFUSED = {
     "no table": ([5], "[0]: must be a table, not a whole number"),
     "no list": (5, ": must be a list, not a whole number"),
-    "no kind": ([{"units": 4}], "[0]: layer: has no kind"),
-    "a numbered kind": ([{"kind": 4}], "[0]: layer: has no kind"),
+    "no kind": ([{"units": 4}], "[0]: has no kind"),
+    "a numbered kind": ([{"kind": 4}], "[0]: has no kind"),
     "an unknown kind": ([DENSE, {"kind": "Dens"}], "[1].kind: 'Dens': is not a kind of layer"),
     "an unknown kind inside": (
         [{"kind": "Sequential", "layers": [DENSE, {"kind": "Dens"}]}],
@@ -65,15 +65,19 @@ REFUSED = {
         [{**DENSE, "kernel_initializer": "he_uniform:x=1"}],
         "[0]: dense/kernel: he_uniform has no parameter 'x'",
     ),
-    "a brace": ([{**DENSE, "name": "a{"}], "[0].name: layer: 'a{' has a { without its partner"),
+    "a brace": ([{**DENSE, "name": "a{"}], "[0].name: 'a{' has a { without its partner"),
     "names": (
         [{**DENSE, "name": "a{0..99999999}"}],
-        "[0].name: layer: 'a{0..99999999}' stands for more than 1000000 names",
+        "[0].name: 'a{0..99999999}' stands for more than 1000000 names",
     ),
     "a size": ([{**DENSE, "units": 10**30}], f"[0]: dense (Dense): units = {10**30} is larger than 2^63 - 1"),
     "no shape": ([{"kind": "Dense", "units": 4}], "[0]: dense (Dense): the shape of its input is not known"),
+    "another shape": (
+        [DENSE, {**DENSE, "input_shape": [9]}],
+        "[1]: dense_1 (Dense): input_shape = (None, 9), and the layer before it gives (None, 4)",
+    ),
     "two of a name": (
-        [DENSE, {**DENSE, "name": "dense"}],
+        [DENSE, {"kind": "Dense", "units": 4, "name": "dense"}],
         "[1]: dense/kernel: the name 'dense/kernel' is taken already",
     ),
     "a list without layers": ([{"kind": "Sequential"}], "[0].layers: Sequential: has no list of layers"),
@@ -84,7 +88,7 @@ REFUSED = {
     ),
     "a layer inside": (
         [{"kind": "TimeDistributed", "layer": "Dense", "input_shape": [5, 3]}],
-        "[0]: layer: is not a table",
+        "[0]: is not a table",
     ),
     "a size of torch": (
         [{**LINEAR, "out_features": -1}],
@@ -104,3 +108,16 @@ def test_what_is_wrong_is_said_where_it_stands(name, put, refused):
 def test_a_line_is_named_in_toml_too(put, refused):
     put("s.toml", '[[layers]]\nkind = "Dense"\nunits = 4\ninput_shape = [6]\n\n[[layers]]\nkind = "Dense"\nunit = 4\n')
     assert refused("s.toml") == ("s.toml, line 8: layers[1].unit: is not a key of Dense", "did you mean units?")
+
+
+def test_more_layers_than_any_model_has_are_refused_soon(put, refused):
+    put("s.json", json.dumps({"layers": [{**DENSE, "name": "d_{0..99999}"}]}))
+    assert refused("s.json")[0] == "s.json, line 1: layers[0]: there are more than 20000 layers"
+
+
+def test_a_kind_that_both_frameworks_have_is_said_to_be_read_as_one(put, refused):
+    put("s.json", json.dumps({"layers": [{"kind": "LSTM", "input_size": 3, "hidden_size": 4}]}))
+    assert list(refused("s.json")) == [
+        "s.json, line 1: layers[0].input_size: is not a key of LSTM",
+        "read as keras.LSTM; there is torch.LSTM too",
+    ]

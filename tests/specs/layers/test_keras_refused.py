@@ -47,9 +47,9 @@ LAYERS = [
     ("Dens", {}, FLAT, UNKNOWN),
     ("Bidirectional", {"layer": layer("Foo")}, STEPS, UNKNOWN),
     ("Dense", {}, FLAT, "has no units"),
-    ("Dense", {"units": "4"}, FLAT, "units: expected `int`, got `str`"),
-    ("Dense", {"units": 4.0}, FLAT, "units: expected `int`, got `float`"),
-    ("Dense", {"units": True}, FLAT, "units: expected `int`, got `bool`"),
+    ("Dense", {"units": "4"}, FLAT, "units: must be a whole number, not text"),
+    ("Dense", {"units": 4.0}, FLAT, "units: must be a whole number, not a number"),
+    ("Dense", {"units": True}, FLAT, "units: must be a whole number, not true or false"),
     ("Dense", {"units": -4}, FLAT, "units = -4 must be a whole number from 1"),
     ("Dense", {"units": 0}, FLAT, "units = 0 must be a whole number from 1"),
     ("Dense", {"units": 10**30}, FLAT, f"units = {10**30} is larger than 2^63 - 1"),
@@ -86,7 +86,7 @@ MODELS = {
     "a number": (sequential(5), "[1]: layer: is not a layer as Keras writes it"),
     "nothing": (sequential(None), "[1]: layer: is not a layer as Keras writes it"),
     "a numbered class": (sequential({"class_name": 5, "config": {}}), "[1]: layer: is not a layer as Keras writes it"),
-    "a numbered name": (sequential(dense(name=5)), "[1]: Dense: name: expected `str | null`, got `int`"),
+    "a numbered name": (sequential(dense(name=5)), "[1]: Dense: name: must be text, not a whole number"),
     "long": (sequential(layer("x" * 10**5, name="d")), f"[1]: d ({'x' * 40}…{'x' * 10}): {UNKNOWN}"),
     "lines": (
         sequential(dense(name="a\nerror: b\x1b[2J", units=0)),
@@ -110,7 +110,10 @@ MODELS = {
 # What is said of the whole.
 WHOLE = [
     (dense(), f"d (Dense): {NO_SHAPE}"),
-    (layer("MyModel", x=1), f"MyModel: {UNKNOWN}"),
+    (
+        layer("MyModel", x=1),
+        "MyModel: is neither Sequential nor Functional: the config of a subclassed model does not say its layers",
+    ),
     (layer("Sequential", layers=[]), "there are no tensors"),
     (sequential(), "there are no tensors"),
 ]

@@ -1,5 +1,7 @@
 """The config in a ``.keras`` file, which is a zip archive. Nothing else in it is looked at, nothing is unpacked to disk."""
 
+import os
+import stat
 import zipfile
 import zlib
 
@@ -16,6 +18,8 @@ def config_text(path: str) -> bytes:
         SpecError: it is not such a file, or its config is larger than any config is.
     """
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
+            raise SpecError(f"{path}: is not a regular file")
         with zipfile.ZipFile(path) as archive:
             if archive.getinfo(_MEMBER).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise ValueError("its config is compressed as Keras does not")

@@ -13,8 +13,9 @@ from initgen.specs.layers.keras.custom import Custom, Kinds
 from initgen.specs.layers.keras.initializers import serialized
 from initgen.specs.layers.keras.layer import Held, KerasLayer, Sizes, cut
 from initgen.specs.layers.keras.model import KerasModel, Node
-from initgen.specs.layers.layer import Initializer, LayerError
+from initgen.specs.layers.layer import MAX_LAYERS, Initializer, LayerError
 from initgen.specs.places import Where
+from initgen.specs.schema import plain
 
 _MODELS = {"Sequential": "sequential", "Functional": "functional", "Model": "functional"}
 _MAX_NESTING = 16
@@ -33,6 +34,11 @@ def model_of(tree: Mapping[str, Any], kinds: Kinds) -> KerasModel:
         name = "Functional" if "input_layers" in tree else "Sequential"
         return _model(name, tree, kinds, (), 0)
     if tree["class_name"] not in _MODELS:
+        name = tree["class_name"].rpartition(">")[2]
+        if name not in KINDS and name not in kinds:
+            said = "is neither Sequential nor Functional: the config of a subclassed model does not say its layers"
+            hint = "its weight file does: --like m.weights.h5 --preset keras"
+            raise LayerError((), _shown(tree), BadParameter(said, hint))
         try:
             held = _held(tree, kinds, 0)
         except BadParameter as error:
@@ -61,6 +67,8 @@ def _model(kind: str, config: Any, kinds: Kinds, where: Where, depth: int) -> Ke
 
 def _nodes(layers: list[Any], graph: bool, kinds: Kinds, where: Where, depth: int) -> Iterator[Node]:
     seen: set[str] = set()
+    if len(layers) > MAX_LAYERS:
+        raise LayerError(where, "", BadParameter(f"has {len(layers)} layers; the most is {MAX_LAYERS}"))
     for index, given in enumerate(layers):
         here: Where = (*where, index)
         if not isinstance(given, dict) or not isinstance(given.get("class_name"), str):
@@ -138,7 +146,7 @@ def _said(error: msgspec.ValidationError) -> str:
     if missing:
         return f"has no {missing[1]}"
     place = place.rstrip("`")
-    message = cut(f"{message[:1].lower()}{message[1:]}", 100)
+    message = cut(plain(message), 100)
     return f"{place}: {message}" if place else message
 
 
@@ -149,11 +157,16 @@ def _dtype(given: object) -> str | None:
         BadParameter: a policy of quantized variables.
     """
     if isinstance(given, Mapping):
-        config = given.get("config")
+        config, policy = given.get("config"), given.get("class_name", "DTypePolicy")
         given = config.get("name") if isinstance(config, Mapping) else None
+        if policy not in ("DTypePolicy", "FloatDTypePolicy", "Policy"):
+            said = f"dtype = {quoted(given or policy)} is not supported"
+            raise BadParameter(said, "quantize after the weights are made")
     if given is None:
         return None
-    if not isinstance(given, str) or "_from_" in given:
+    if not isinstance(given, str):
+        raise BadParameter(f"dtype = {quoted(given)} is not the name of a dtype")
+    if "_from_" in given:
         raise BadParameter(f"dtype = {quoted(given)} is not supported", "quantize after the weights are made")
     return "float32" if given.startswith("mixed_") else given
 

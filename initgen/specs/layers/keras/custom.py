@@ -1,12 +1,13 @@
 """A layer class of somebody's own, whose weights a spec gives by hand."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from initgen.core.errors import BadParameter
-from initgen.specs.layers.keras.layer import KerasLayer, Sizes, snake_case
+from initgen.specs.layers.keras.layer import KerasLayer, Saved, Sizes, snake_case
 from initgen.specs.layers.layer import Weight
 from initgen.specs.schema import Options, TensorTable
 from initgen.specs.scope import Given, Scope
@@ -27,6 +28,14 @@ class Custom(KerasLayer, kw_only=True):
 
     def snake(self) -> str:
         return snake_case(self.class_name)
+
+    def saved(self, inputs: Sequence[Sizes]) -> list[Saved]:
+        # What has a slash in its name is of a layer inside, an attribute of the class.
+        inside: dict[str, list[Weight]] = {"": []}
+        for weight in self.weights(inputs):
+            attribute, _, name = weight.name.rpartition("/")
+            inside.setdefault(attribute, []).append(replace(weight, name=name))
+        return [Saved(attribute, attribute, tuple(weights)) for attribute, weights in inside.items()]
 
     def weights(self, inputs: Sequence[Sizes]) -> Iterator[Weight]:
         sizes = {f"input_{axis}": extent for axis, extent in enumerate(inputs[0]) if extent is not None}

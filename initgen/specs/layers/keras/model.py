@@ -93,12 +93,16 @@ class KerasModel(KerasLayer, kw_only=True):
                     yield node, ()
                 continue
             given = node.inputs
-            if given is None and layer.input_shape is not None:
-                given = (tuple(layer.input_shape),)
             if given is None:
                 sources = [last] if node.sources is None else [shapes.get(name) for name in node.sources]
                 known = tuple(source for source in sources if source is not None)
                 given = known if known and len(known) == len(sources) else None
+            if layer.input_shape is not None:
+                own = tuple(layer.input_shape)
+                if given is not None and node.inputs is None and given != (own,):
+                    said = f"input_shape = {cut(shown(own))}, and the layer before it gives {cut(shown(given[0]))}"
+                    raise LayerError(node.where, node.shown, BadParameter(said))
+                given = given or (own,)
             for sizes in given or ():
                 if any(extent is not None and not 0 <= extent < 2**63 for extent in sizes):
                     error = BadParameter(f"its input {cut(shown(sizes))} has an axis that is not from 0 to 2^63 - 1")
