@@ -258,7 +258,8 @@ class _Reader:
         try:
             value = scope[name]
         except InitgenError as error:
-            raise self._blame(name, error.message, error.hint) from None
+            hint = "a whole number, or an expression of other keys"
+            raise self._blame(name, error.message, hint if name in self._set else error.hint) from None
         if name == "vocab_size" and value == 0:
             raise self._blame(name, "is 0, and must be at least 1")
         if isinstance(value, int) and 0 <= value <= _MOST.get(name, 2**63 - 1):
@@ -277,7 +278,10 @@ class _Reader:
         token = self._tree.get("pad_token_id", self._own.get("pad_token_id"))
         if not isinstance(token, int) or isinstance(token, bool):
             return -1
-        return token if token >= 0 else int(scope["vocab_size"]) + token
+        size = int(scope["vocab_size"])
+        if not -size <= token < size:
+            raise self._blame("pad_token_id", f"is {token}, and vocab_size is {size}")
+        return token if token >= 0 else size + token
 
     def _settle(self, scope: Scope, chosen: str) -> None:
         """Put into the config what follows from what is set in it."""

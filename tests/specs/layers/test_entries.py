@@ -230,3 +230,11 @@ def test_layers_and_tensors_may_stand_in_one_spec_but_not_under_one_name(made):
     assert set(shapes(made([DENSE], tensors=tensors))) == {"dense/kernel", "dense/bias", "extra"}
     with pytest.raises(InitgenError, match="the name 'dense/bias' is taken already"):
         made([DENSE], tensors={"dense/bias": tensors["extra"]})
+
+
+@pytest.mark.parametrize("layout", ["keras", "torch"])
+def test_axes_are_the_framework_s_whatever_the_layout_of_the_file(made, layout):
+    (kernel, *_) = made([{**DENSE, "kernel_initializer": "he_uniform"}], layout=layout)
+    (weight, *_) = made([{**LINEAR, "weight_initializer": "he_uniform"}], layout=layout)
+    assert (kernel.shape, kernel.fans.fan_in) == ((6, 4), 6)
+    assert (weight.shape, weight.fans.fan_in) == ((4, 6), 6)

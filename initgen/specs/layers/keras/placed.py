@@ -1,5 +1,9 @@
 """A model's weights by the names of its layers, and by their paths in the ``.weights.h5`` of Keras 3."""
 
+from dataclasses import replace
+
+import msgspec
+
 from initgen.specs.layers.keras.layer import path
 from initgen.specs.layers.keras.model import KerasModel
 from initgen.specs.layers.layer import Placed
@@ -21,6 +25,9 @@ def placed(model: KerasModel) -> tuple[list[Placed], list[str]]:
     for saved in model.saved(()):
         groups.append(path(saved.attribute, "vars"))
         for number, weight in enumerate(saved.weights):
+            # Its axes are Keras', whatever the layout of the spec that it stands in.
+            options = msgspec.structs.replace(weight.options, layout=weight.options.layout or "keras")
+            own = replace(weight, options=options)
             keras_path = f"{groups[-1]}/{number}"
-            found.append(Placed(path(saved.name, weight.name), weight, saved.dtype, saved.where, keras_path))
+            found.append(Placed(path(saved.name, weight.name), own, saved.dtype, saved.where, keras_path))
     return found, groups
