@@ -276,7 +276,7 @@ class _Reader:
     def _padding(self, scope: Scope) -> int:
         """The row of the embeddings that is zero, which torch also counts from the end; -1 where there is none."""
         token = self._tree.get("pad_token_id", self._own.get("pad_token_id"))
-        if not isinstance(token, int) or isinstance(token, bool):
+        if not isinstance(token, int) or isinstance(token, bool) or "vocab_size" not in self._own:
             return -1
         size = int(scope["vocab_size"])
         if not -size <= token < size:

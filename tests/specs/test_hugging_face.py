@@ -70,6 +70,20 @@ def test_the_table_has_every_architecture_and_class():
         assert covered == classes
 
 
+def test_the_embedding_of_the_padding_token_is_zero(read):
+    def embedding(config):
+        return next(s.title for s in read(config) if s.name.endswith(("embed_tokens.weight", "word_embeddings.weight")))
+
+    assert embedding(LLAMA) == "random_normal:stddev=0.02"
+    assert embedding({**LLAMA, "pad_token_id": 3}) == "padded_normal:stddev=0.02,row=3"
+    assert embedding({**LLAMA, "pad_token_id": -1}).endswith(f"row={LLAMA['vocab_size'] - 1}")
+    assert embedding({"model_type": "bert", "num_hidden_layers": 1}).startswith("padded_normal:stddev=0.02")
+    assert (
+        embedding({"model_type": "bert", "num_hidden_layers": 1, "pad_token_id": None}) == "random_normal:stddev=0.02"
+    )
+    assert read({"model_type": "vit", "num_hidden_layers": 1, "pad_token_id": 0})
+
+
 @pytest.mark.parametrize("kind", architectures())
 def test_defaults_are_those_of_transformers(kind):
     variables = {key: value for key, value in variables_of(kind).items() if key[0].islower()}
