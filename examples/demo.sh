@@ -1,6 +1,6 @@
 #!/bin/sh
 # The main job: make the kernel of a Keras Dense(64) layer over 100 inputs in each format, and prove what is in it; then a
-# whole model, from a page of TOML to shards that transformers loads.
+# whole model, from a page of TOML to shards that transformers loads; then a Keras model, and a config of Hugging Face.
 set -eu
 examples=$(cd "$(dirname "$0")" && pwd)
 cd "$(mktemp -d)"
@@ -20,5 +20,9 @@ run initgen verify llama.safetensors
 run initgen sample --like llama.safetensors --preset llama --seed 3 --max-shard-size 500kB -o llama/
 run initgen stats llama/ --name '*.mlp.*'
 run initgen verify llama/
+run initgen sample "$examples/seed_he_uniform.json" -o m.weights.h5
+run initgen verify m.weights.h5
+run initgen sample "$examples/llama-config.json" --set num_hidden_layers=2 --set hidden_size=64 --set vocab_size=1000 -o small/
+run initgen verify small/
 echo
 ls -l "$PWD"
