@@ -37,7 +37,7 @@ test-slow: $(VENV)/.done ## what takes minutes or gigabytes
 # Older releases of Keras have to load our files too: each in an environment of its own, with the jax that it knows.
 .venv-keras-%/.done: pyproject.toml
 	$(PYTHON) -m venv .venv-keras-$*
-	.venv-keras-$*/bin/python $(PIP) keras==$* jax==0.4.38 'numpy>=2' h5py scipy
+	.venv-keras-$*/bin/python $(PIP) keras==$* jax==0.4.38 'numpy>=2' h5py scipy packaging
 	@touch $@
 
 test-interop: $(INTEROP)/.done $(KERAS:%=.venv-keras-%/.done) ## against real torch, keras, jax and transformers
