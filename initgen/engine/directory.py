@@ -40,8 +40,9 @@ def write_plan(
     if there and not force:
         if matches_plan(plan, threads=threads):
             return Written(plan.path, "unchanged", _size(plan, target))
+        other = [name for name, data in plan.beside.items() if name in there and not _holds(target, name, data)]
         raise OutputError(
-            f"{os.path.join(plan.path, there[0])}: exists, and the directory holds something else",
+            f"{os.path.join(plan.path, (other or there)[0])}: exists, and the directory holds something else",
             "--force replaces it",
         )
     check_space(target, sum(file.nbytes for file in plan.files))
@@ -79,13 +80,17 @@ def matches_plan(plan: Plan, threads: int | None = None) -> bool:
     target = Target(plan.path, os.path.realpath(plan.path), None)  # it need not be writable
     if not all(os.path.isfile(os.path.join(target.real, name)) for name in plan.names) or _stale(plan, target):
         return False
-    for name, data in plan.beside.items():
-        with open(os.path.join(target.real, name), "rb") as beside:
-            if beside.read(len(data) + 1) != data:
-                return False
+    if not all(_holds(target, name, data) for name, data in plan.beside.items()):
+        return False
     return all(
         matches(file.specs, os.path.join(target.real, file.name), file.form, threads=threads) for file in plan.files
     )
+
+
+def _holds(target: Target, name: str, data: bytes) -> bool:
+    """Whether a small file of a directory is what it should be."""
+    with open(os.path.join(target.real, name), "rb") as file:
+        return file.read(len(data) + 1) == data
 
 
 @contextlib.contextmanager
