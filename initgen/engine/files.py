@@ -77,14 +77,15 @@ def plan_files(specs: Sequence[TensorSpec], path: str, form: str | None = None, 
         FormatError: the format cannot hold the tensors, or no directory of its files.
         UnknownName: no such format.
     """
-    beside = specs.files if isinstance(specs, Description) else {}
-    groups = specs.groups if isinstance(specs, Description) else ()
+    described = specs if isinstance(specs, Description) else Description(specs)
     # Equal models make equal files, in whatever order they are described.
     specs = sorted(in_file(path, specs), key=lambda spec: _natural(spec.name))
     if os.path.isdir(path) and not path.endswith(os.sep) and _has_suffix(path):
         raise FormatError(f"{path}: is a directory", f"-o {path}{os.sep} puts shards into it")
     if not path or path.endswith(os.sep) or os.path.isdir(path) or (max_shard is not None and not _has_suffix(path)):
-        return _directory(specs, path, "safetensors" if form is None else FORMATS[form].name, max_shard, beside)
+        return _directory(
+            specs, path, "safetensors" if form is None else FORMATS[form].name, max_shard, described.files
+        )
     if max_shard is not None:
         raise FormatError(f"{path}: shards go into a directory", "-o DIRECTORY/")
     try:
@@ -93,7 +94,7 @@ def plan_files(specs: Sequence[TensorSpec], path: str, form: str | None = None, 
         if form is not None:
             raise
         raise UnknownName(error.message, f"{error.hint}; {path}/ would be a directory") from None
-    chosen = named.grouped(empty_groups(groups, [spec.name for spec in specs]))
+    chosen = named.grouped(empty_groups(described.groups, [spec.name for spec in specs]))
     chosen.check([spec.header for spec in specs])
     return Plan(path, False, (File("", chosen, tuple(specs)),))
 

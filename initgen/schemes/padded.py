@@ -13,7 +13,7 @@ from initgen.schemes.scheme import Scheme, positive
 from initgen.schemes.structure import Property, Structure
 
 if TYPE_CHECKING:
-    from initgen.schemes.structure import Drawing, Floats
+    from initgen.schemes.structure import Floats
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,6 @@ class Padded(Structure):
         # The row has its place in the stream, so that the others do not depend on which it is.
         width = math.prod(self.shape[1:])
         return self.row * width, (self.row + 1) * width
-
-    def build(self, draw: "Drawing") -> "Floats":
-        tensor = draw(self.element_law, 0, math.prod(self.shape)).reshape(self.shape)
-        tensor[self.row] = 0.0
-        return tensor
 
     def properties(self, tensor: "Floats", dtype: DType) -> list[Property]:
         import numpy as np

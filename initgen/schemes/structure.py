@@ -53,9 +53,9 @@ class Structure(ABC):
     def zeros(self) -> tuple[int, int]:
         return 0, 0
 
-    @abstractmethod
     def build(self, draw: "Drawing") -> "Floats":
-        """The tensor, in float64 and C order."""
+        """The tensor, in float64 and C order; of one that is not drawn by its ``element_law``."""
+        raise NotImplementedError(f"{self} is drawn element by element")
 
     @abstractmethod
     def properties(self, tensor: "Floats", dtype: DType) -> list[Property]:

@@ -10,6 +10,7 @@ from initgen.core.errors import BadParameter, SpecError
 from initgen.core.shapes import Fans, Kernel
 from initgen.formats.parts import INDEX, open_parts
 from initgen.specs.describe import describe, like_model
+from initgen.specs.document import KINDS
 from initgen.specs.model import Model, add_preset
 from initgen.specs.names import fold
 from initgen.specs.recipe import read_recipe
@@ -31,7 +32,7 @@ def derive(path: str, *, preset: str | None = None, rules: Iterable[str] = ()) -
         SpecError: a tensor that neither preset nor rules give a scheme, or a recipe that no spec can say.
     """
     rules = list(rules)
-    if PurePath(path).suffix.lower() in (".toml", ".yaml", ".yml", ".keras", ".json") and not path.endswith(INDEX):
+    if PurePath(path).suffix.lower() in KINDS and not path.endswith(INDEX):
         described = describe(path, preset=preset, rules=rules)
         return tree_of(described, described.groups)
     if preset is None and not rules:

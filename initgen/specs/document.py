@@ -17,7 +17,7 @@ _MAX_BYTES = 64 << 20
 _MAX_YAML = 4 << 20  # which its reader takes seconds for
 _MAX_DEPTH = 32
 _WEIGHTS = (".safetensors", ".h5", ".hdf5", ".npz", ".npy")
-_KINDS = {".toml": "toml", ".yaml": "yaml", ".yml": "yaml", ".json": "json", ".keras": "json"}
+KINDS = {".toml": "toml", ".yaml": "yaml", ".yml": "yaml", ".json": "json", ".keras": "json"}
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def read_document(path: str) -> Document:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise SpecError(f"{shown}, line {line}: is not UTF-8", "save it as UTF-8") from None
-    return document_of(text, shown, path, _KINDS.get(PurePath(path).suffix.lower()))
+    return document_of(text, shown, path, KINDS.get(PurePath(path).suffix.lower()))
 
 
 def document_of(text: str, shown: str, path: str = "", kind: str | None = None) -> Document:

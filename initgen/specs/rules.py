@@ -122,14 +122,19 @@ def rules_of(texts: Iterable[str]) -> list[Rule]:
     return rules
 
 
+def filled(scheme: str | Mapping[str, Value], scope: Scope) -> str | dict[str, Value]:
+    """A scheme as a spec writes it, text or a table, with its variables filled in."""
+    if isinstance(scheme, str):
+        return scope.fill(scheme)
+    return {key: scope.fill(value) if isinstance(value, str) else value for key, value in scheme.items()}
+
+
 def scheme_of(said: Options, scope: Scope) -> tuple[str, dict[str, Value]]:
     """Name and parameters of a scheme as a spec writes it, variables filled in."""
-    if isinstance(said.scheme, str):
-        return scope.fill(said.scheme), {}
     assert said.scheme is not None
-    params: dict[str, Value] = {
-        key: scope.fill(value) if isinstance(value, str) else value for key, value in said.scheme.items()
-    }
+    params = filled(said.scheme, scope)
+    if isinstance(params, str):
+        return params, {}
     name = params.pop("name", None)
     if not isinstance(name, str):
         raise BadParameter("scheme has no name", 'like {name = "truncated_normal", stddev = 0.02}')

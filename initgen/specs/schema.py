@@ -203,14 +203,12 @@ def located(document: Document, where: Where, message: str, kind: Any) -> SpecEr
         fields = [field.encode_name for field in msgspec.structs.fields(kind)]
         owner = "a spec" if kind.__module__ == __name__ else kind.__name__
         return document.error((*where, *steps, unknown[1]), f"is not a key of {owner}", nearest(unknown[1], fields))
-    missing = re.fullmatch(r"Object missing required field `(.*)`", message)
-    if missing:
-        return document.error((*where, *steps), f"has no {missing[1]}")
     return document.error((*where, *steps), plain(message))
 
 
 def plain(message: str) -> str:
     """What msgspec says of a value, in the words of specs."""
+    message = re.sub(r"^Object missing required field `(.*)`$", r"has no \1", message)
     said = re.sub(r"^Expected `(.*)`, got `(.*)`$", lambda m: f"must be {_words(m[1])}, not {_words(m[2])}", message)
     return said[:1].lower() + said[1:]
 

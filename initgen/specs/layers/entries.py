@@ -10,7 +10,7 @@ from initgen.core.registry import nearest
 from initgen.specs.layers import keras, torch
 from initgen.specs.layers.keras.custom import Custom, Kinds
 from initgen.specs.layers.keras.initializers import named
-from initgen.specs.layers.keras.layer import Held, KerasLayer
+from initgen.specs.layers.keras.layer import Held, KerasLayer, numbered
 from initgen.specs.layers.keras.model import KerasModel, Node
 from initgen.specs.layers.keras.placed import placed
 from initgen.specs.layers.layer import MAX_LAYERS, Initializer, Layer, LayerError, Placed
@@ -98,12 +98,10 @@ class Reader:
         for index, entry in enumerate(_listed(entries, where)):
             here: Where = (*where, index)
             layer = self._layer(entry, here)
-            snake = layer.snake()
             for name in _names(layer.name, here):
                 if len(nodes) == MAX_LAYERS:
                     raise LayerError(here, "", BadParameter(f"there are more than {MAX_LAYERS} layers"))
-                counts[snake] = counts.get(snake, -1) + (name is None)
-                given = name or (f"{snake}_{counts[snake]}" if counts[snake] else snake)
+                given = numbered(layer.snake(), counts) if name is None else name
                 nodes.append(Node(Held(msgspec.structs.replace(layer, name=given)), here))
         return KerasModel(nodes=nodes)
 

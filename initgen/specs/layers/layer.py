@@ -116,6 +116,9 @@ class Weight:
         return cls(name, shape, Options(scheme=scheme, seed=initializer.seed, **options), initializer)
 
 
+_WHOLE = {False: "a whole number", True: "whole numbers"}
+
+
 class Layer(Struct, kw_only=True, forbid_unknown_fields=True):
     """A layer of a spec. Its subclasses have the arguments of the framework's layers, by the framework's names.
 
@@ -127,16 +130,16 @@ class Layer(Struct, kw_only=True, forbid_unknown_fields=True):
     name: str | None = None
     dtype: str | None = None
 
+    def refuse(self, message: str) -> BadParameter:
+        """An error for an argument, to be raised."""
+        return BadParameter(message, f"an argument of {type(self).__name__}")
 
-def positive(layer: str, **sizes: int) -> None:
-    """Refuse sizes below 1.
-
-    Raises:
-        BadParameter: one of them is; the message has its name.
-    """
-    for name, size in sizes.items():
-        if size < 1:
-            raise BadParameter(f"{name} = {size} must be a whole number from 1", f"an argument of {layer}")
+    def at_least(self, least: int, *names: str) -> None:
+        """Refuse sizes below ``least``, each of a number or a list."""
+        for name in names:
+            value = getattr(self, name)
+            if min(value if isinstance(value, list) else [value], default=least) < least:
+                raise self.refuse(f"{name} = {value} must be {_WHOLE[isinstance(value, list)]} from {least}")
 
 
 @dataclass(frozen=True)

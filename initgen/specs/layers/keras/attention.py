@@ -1,12 +1,13 @@
 """Attention. The kernels of projections have three axes, whose fans are products since Keras 3.15."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Literal
 
 from initgen.core.errors import BadParameter
 from initgen.core.shapes import Shape
 from initgen.specs.layers.keras.layer import GLOROT, ONES, ZEROS, KerasLayer, Saved, Sizes, size
-from initgen.specs.layers.layer import Initializer, Weight, positive
+from initgen.specs.layers.layer import Initializer, Weight
 
 
 class Projecting(KerasLayer, kw_only=True):
@@ -26,12 +27,7 @@ class Projecting(KerasLayer, kw_only=True):
         return Saved(attribute, name, tuple(self._of(ins, outs)))
 
     def _of(self, ins: Shape, outs: Shape) -> Iterator[Weight]:
-        fan_in = fan_out = 1
-        for extent in ins:
-            fan_in *= extent
-        for extent in outs:
-            fan_out *= extent
-        yield Weight.of("kernel", (*ins, *outs), self.kernel_initializer, (fan_in, fan_out))
+        yield Weight.of("kernel", (*ins, *outs), self.kernel_initializer, (math.prod(ins), math.prod(outs)))
         if self.use_bias:
             yield Weight.of("bias", outs, self.bias_initializer)
 
@@ -51,8 +47,8 @@ class MultiHeadAttention(Projecting, kw_only=True):
 
     def saved(self, inputs: Sequence[Sizes]) -> list[Saved]:
         query, value, key = asked(inputs)
+        self.at_least(1, "num_heads", "key_dim", *(["value_dim"] if self.value_dim else []))
         value_dim = self.value_dim or self.key_dim
-        positive("MultiHeadAttention", num_heads=self.num_heads, key_dim=self.key_dim, value_dim=value_dim)
         heads, values = (self.num_heads, self.key_dim), (self.num_heads, value_dim)
         gate = [self.projection("_gate_dense", "gate", (size(query, -1),), values)] if self.use_gate else []
         return self.around(
@@ -83,7 +79,7 @@ class GroupQueryAttention(Projecting, kw_only=True):
 
     def saved(self, inputs: Sequence[Sizes]) -> list[Saved]:
         query, value, key = asked(inputs)
-        positive("GroupQueryAttention", head_dim=self.head_dim, num_query_heads=self.num_query_heads)
+        self.at_least(1, "head_dim", "num_query_heads")
         if self.num_key_value_heads < 1 or self.num_query_heads % self.num_key_value_heads:
             raise BadParameter(
                 f"num_key_value_heads = {self.num_key_value_heads} does not divide the {self.num_query_heads} of the query"

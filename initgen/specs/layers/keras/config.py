@@ -1,6 +1,5 @@
 """The config that Keras writes of a model, as its layers. Nothing in it is run, whatever it names."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -142,9 +141,6 @@ def _convert(kind: type[KerasLayer], config: Mapping[str, Any], kinds: Kinds, de
 
 def _said(error: msgspec.ValidationError) -> str:
     message, _, place = str(error).partition(" - at `$.")
-    missing = re.fullmatch(r"Object missing required field `(.*)`", message)
-    if missing:
-        return f"has no {missing[1]}"
     place = place.rstrip("`")
     message = cut(plain(message), 100)
     return f"{place}: {message}" if place else message

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
 from initgen.core.errors import BadParameter
-from initgen.specs.layers.keras.layer import GLOROT, ZEROS, KerasLayer, Sizes, kernel_size, size
-from initgen.specs.layers.layer import Initializer, Weight, positive
+from initgen.specs.layers.keras.layer import GLOROT, ZEROS, KerasLayer, Sizes, kernel_size, need_axes, size
+from initgen.specs.layers.layer import Initializer, Weight
 
 
 class Windowed(KerasLayer, kw_only=True):
@@ -28,8 +28,7 @@ class Windowed(KerasLayer, kw_only=True):
 
     def channels(self, inputs: Sequence[Sizes]) -> int:
         """How many the input has."""
-        if len(inputs[0]) != self.rank + 1:
-            raise BadParameter(f"its input has {len(inputs[0])} axes beside the batch, and it takes {self.rank + 1}")
+        need_axes(inputs[0], self.rank + 1)
         return size(inputs[0], 0 if self.data_format == "channels_first" else -1)
 
     def slid(self, inputs: Sequence[Sizes], channels: int) -> Sizes:
@@ -61,7 +60,7 @@ class Conv(Windowed, kw_only=True):
     kernel_initializer: Initializer = GLOROT
 
     def weights(self, inputs: Sequence[Sizes]) -> Iterator[Weight]:
-        positive(type(self).__name__, filters=self.filters, groups=self.groups)
+        self.at_least(1, "filters", "groups")
         channels = self.channels(inputs)
         for what, count in (("input channels", channels), ("filters", self.filters)):
             if count % self.groups:
@@ -82,7 +81,7 @@ class ConvTranspose(Windowed, kw_only=True):
     kernel_initializer: Initializer = GLOROT
 
     def weights(self, inputs: Sequence[Sizes]) -> Iterator[Weight]:
-        positive(type(self).__name__, filters=self.filters)
+        self.at_least(1, "filters")
         yield Weight.of("kernel", (*self.window, self.filters, self.channels(inputs)), self.kernel_initializer)
         if self.use_bias:
             yield Weight.of("bias", (self.filters,), self.bias_initializer)
@@ -102,7 +101,7 @@ class DepthwiseConv(Windowed, kw_only=True):
     depthwise_initializer: Initializer = GLOROT
 
     def weights(self, inputs: Sequence[Sizes]) -> Iterator[Weight]:
-        positive(type(self).__name__, depth_multiplier=self.depth_multiplier)
+        self.at_least(1, "depth_multiplier")
         channels = self.channels(inputs)
         yield Weight.of("kernel", (*self.window, channels, self.depth_multiplier), self.depthwise_initializer)
         if self.use_bias:
@@ -121,7 +120,7 @@ class SeparableConv(Windowed, kw_only=True):
     pointwise_initializer: Initializer = GLOROT
 
     def weights(self, inputs: Sequence[Sizes]) -> Iterator[Weight]:
-        positive(type(self).__name__, filters=self.filters, depth_multiplier=self.depth_multiplier)
+        self.at_least(1, "filters", "depth_multiplier")
         channels, many = self.channels(inputs), self.depth_multiplier
         yield Weight.of("depthwise_kernel", (*self.window, channels, many), self.depthwise_initializer)
         one = (1,) * self.rank

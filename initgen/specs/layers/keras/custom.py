@@ -9,6 +9,7 @@ import msgspec
 from initgen.core.errors import BadParameter
 from initgen.specs.layers.keras.layer import KerasLayer, Saved, Sizes, snake_case
 from initgen.specs.layers.layer import Weight
+from initgen.specs.rules import filled
 from initgen.specs.schema import Options, TensorTable
 from initgen.specs.scope import Given, Scope
 
@@ -55,12 +56,8 @@ def _weight(name: str, table: TensorTable, scope: Scope) -> Weight:
 
     shape = scope.sizes(table.shape, blame)
     fields = {field: getattr(table, field) for field in Options.__struct_fields__}
-    if isinstance(table.scheme, str):
-        fields["scheme"] = scope.fill(table.scheme)
-    elif table.scheme is not None:
-        fields["scheme"] = {
-            key: scope.fill(value) if isinstance(value, str) else value for key, value in table.scheme.items()
-        }
+    if table.scheme is not None:
+        fields["scheme"] = filled(table.scheme, scope)
     for fan in ("fan_in", "fan_out", "groups"):
         if isinstance(fields[fan], str):
             value = scope.number(fields[fan], shape)

@@ -7,7 +7,7 @@ from typing import Any
 from initgen.core.errors import BadParameter, quoted
 from initgen.core.shapes import Shape
 from initgen.specs.layers.keras.layer import GLOROT, ZEROS, KerasLayer, Sizes, shown, size
-from initgen.specs.layers.layer import Initializer, Weight, positive
+from initgen.specs.layers.layer import Initializer, Weight
 
 _EMBEDDINGS = Initializer("random_uniform:minval=-0.05,maxval=0.05")
 
@@ -21,7 +21,7 @@ class Dense(KerasLayer, kw_only=True):
     bias_initializer: Initializer = ZEROS
 
     def weights(self, inputs: Sequence[Sizes]) -> Iterator[Weight]:
-        positive("Dense", units=self.units)
+        self.at_least(1, "units")
         yield Weight.of("kernel", (size(inputs[0], -1), self.units), self.kernel_initializer)
         if self.use_bias:
             yield Weight.of("bias", (self.units,), self.bias_initializer)
@@ -45,8 +45,7 @@ class EinsumDense(KerasLayer, kw_only=True):
 
     def weights(self, inputs: Sequence[Sizes]) -> Iterator[Weight]:
         before, kernel, after = self._parts
-        full = self._sizes(inputs[0])
-        own = dict(zip(before, self._aligned(inputs[0], before), strict=True))
+        full, own = self._sizes(inputs[0]), self._own(inputs[0])
         shape: list[int] = []
         fan_in = fan_out = 1
         for letter in kernel:
@@ -68,19 +67,20 @@ class EinsumDense(KerasLayer, kw_only=True):
             raise BadParameter(f"equation = {quoted(self.equation)} is not one that EinsumDense takes", hint)
         return found[2], found[4], found[6]
 
-    def _aligned(self, sizes: Sizes, letters: str) -> list[int | None]:
-        """The input's sizes, the batch first, of as many axes as there are letters: those that are elided left out."""
-        with_batch = [None, *sizes]
+    def _own(self, sizes: Sizes) -> dict[str, int | None]:
+        """The sizes of the input's letters, of which the batch has one unless it is elided on the left."""
+        letters, with_batch = self._parts[0], [None, *sizes]
         if len(with_batch) < len(letters):
             raise BadParameter(f"equation = {quoted(self.equation)}: its input {shown(sizes)} has too few axes")
-        return with_batch[-len(letters) :] if self.equation.startswith("...") else with_batch[: len(letters)]
+        aligned = with_batch[-len(letters) :] if self.equation.startswith("...") else with_batch[: len(letters)]
+        return dict(zip(letters, aligned, strict=True))
 
     def _sizes(self, sizes: Sizes) -> dict[str, int | None]:
         """The sizes of the output's letters."""
-        before, _, after = self._parts
+        after = self._parts[2]
         given = [self.output_shape] if isinstance(self.output_shape, int) else list(self.output_shape)
         # output_shape leaves out the batch, which is the first letter unless that is elided on the left.
-        own = dict(zip(before, self._aligned(sizes, before), strict=True))
+        own = self._own(sizes)
         wanted = given[-len(after) :] if self.equation.startswith("...") else [None, *given]
         if len(wanted) != len(after):
             raise BadParameter(f"output_shape = {self.output_shape} does not fit equation = {quoted(self.equation)}")
@@ -101,7 +101,8 @@ class EinsumDense(KerasLayer, kw_only=True):
 
     def output(self, inputs: Sequence[Sizes]) -> Sizes:
         before, _, after = self._parts
-        full = [self._sizes(inputs[0])[letter] for letter in after]
+        sizes = self._sizes(inputs[0])
+        full = [sizes[letter] for letter in after]
         elided = len(inputs[0]) + 1 - len(before)
         if self.equation.startswith("..."):
             return (*inputs[0][: max(elided - 1, 0)], *full)
@@ -118,7 +119,7 @@ class Embedding(KerasLayer, kw_only=True):
     input_length: Any = None
 
     def weights(self, inputs: Sequence[Sizes]) -> Iterator[Weight]:
-        positive("Embedding", input_dim=self.input_dim, output_dim=self.output_dim)
+        self.at_least(1, "input_dim", "output_dim")
         yield Weight.of("embeddings", (self.input_dim, self.output_dim), self.embeddings_initializer)
 
     def output(self, inputs: Sequence[Sizes]) -> Sizes:

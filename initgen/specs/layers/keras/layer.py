@@ -119,11 +119,27 @@ def path(*parts: str) -> str:
     return "/".join(part for part in parts if part)
 
 
+def numbered(snake: str, counts: dict[str, int]) -> str:
+    """A name of its own for one more of a class: dense, dense_1, … ``counts`` are those so far. Keras' own rule."""
+    counts[snake] = counts.get(snake, -1) + 1
+    return f"{snake}_{counts[snake]}" if counts[snake] else snake
+
+
 def snake_case(name: str) -> str:
     """``Conv2DTranspose`` as conv2d_transpose. Source: keras/src/utils/naming.py, to_snake_case."""
     name = re.sub(r"\W+", "", name)
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def need_axes(sizes: Sizes, count: int) -> None:
+    """Refuse an input of another number of axes.
+
+    Raises:
+        BadParameter: it is.
+    """
+    if len(sizes) != count:
+        raise BadParameter(f"its input has {len(sizes)} axes beside the batch, and it takes {count}")
 
 
 def size(sizes: Sizes, axis: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 from initgen.core.errors import BadParameter, InitgenError
-from initgen.specs.layers.keras.layer import Held, KerasLayer, Saved, Sizes, cut, shown
+from initgen.specs.layers.keras.layer import Held, KerasLayer, Saved, Sizes, cut, numbered, shown
 from initgen.specs.layers.keras.plain import InputLayer
 from initgen.specs.layers.layer import LayerError
 from initgen.specs.places import Where
@@ -57,9 +57,7 @@ class KerasModel(KerasLayer, kw_only=True):
         found = [Saved("", "")]
         counts: dict[str, int] = {}
         for node, given in self._built(inputs):
-            snake = node.held.layer.snake()
-            counts[snake] = counts.get(snake, -1) + 1
-            attribute = f"layers/{snake}_{counts[snake]}" if counts[snake] else f"layers/{snake}"
+            attribute = f"layers/{numbered(node.held.layer.snake(), counts)}"
             try:
                 saved = node.held.saved(attribute, node.held.name, given)
             except InitgenError as error:

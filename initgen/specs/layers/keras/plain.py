@@ -7,8 +7,7 @@ from typing import Any, ClassVar, Literal
 from msgspec import defstruct
 
 from initgen.core.errors import BadParameter, quoted
-from initgen.specs.layers.keras.layer import KerasLayer, Sizes, axis_of, kernel_size, shown
-from initgen.specs.layers.layer import positive
+from initgen.specs.layers.keras.layer import KerasLayer, Sizes, axis_of, kernel_size, need_axes, shown
 
 
 class Plain(KerasLayer, kw_only=True, forbid_unknown_fields=False):
@@ -80,7 +79,7 @@ class RepeatVector(KerasLayer, kw_only=True):
     n: int
 
     def output(self, inputs: Sequence[Sizes]) -> Sizes:
-        positive("RepeatVector", n=self.n)
+        self.at_least(1, "n")
         return (self.n, *inputs[0])
 
 
@@ -210,8 +209,7 @@ class Unknown(Plain, kw_only=True, forbid_unknown_fields=False):
 
 def _each(layer: Any, sizes: Sizes, moved: Any) -> Sizes:
     """The shape with each axis that is not of channels changed."""
-    if len(sizes) != layer.rank + 1:
-        raise BadParameter(f"its input has {len(sizes)} axes beside the batch, and it takes {layer.rank + 1}")
+    need_axes(sizes, layer.rank + 1)
     first = layer.data_format == "channels_first"
     places = sizes[1:] if first else sizes[:-1]
     found = [None if place is None else moved(place, at) for at, place in enumerate(places)]

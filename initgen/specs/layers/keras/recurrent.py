@@ -15,10 +15,12 @@ from initgen.specs.layers.keras.layer import (
     Saved,
     Sizes,
     kernel_size,
+    need_axes,
+    numbered,
     shown,
     size,
 )
-from initgen.specs.layers.layer import Initializer, Weight, positive
+from initgen.specs.layers.layer import Initializer, Weight
 
 _FORGETTING = Initializer("unit_forget_bias")
 
@@ -50,7 +52,7 @@ class Cell(Gated, kw_only=True):
         return (self.gates * self.units,), self.bias_initializer
 
     def weights(self, inputs: Sequence[Sizes]) -> Iterator[Weight]:
-        positive(type(self).__name__, units=self.units)
+        self.at_least(1, "units")
         wide = self.gates * self.units
         yield Weight.of("kernel", (size(inputs[0], -1), wide), self.kernel_initializer)
         yield Weight.of("recurrent_kernel", (self.units, wide), self.recurrent_initializer)
@@ -157,11 +159,9 @@ class StackedRNNCells(KerasLayer, kw_only=True):
 
     def saved(self, inputs: Sequence[Sizes]) -> list[Saved]:
         found = [Saved("", "")]
-        used: dict[str, int] = {}
+        counts: dict[str, int] = {}
         for cell in self.cells:
-            snake = cell.layer.snake()
-            used[snake] = used.get(snake, -1) + 1
-            stored = f"{snake}_{used[snake]}" if used[snake] else snake
+            stored = numbered(cell.layer.snake(), counts)
             found += cell.saved(f"cells/{stored}", cell.name if cell.layer.name else stored, inputs)
             inputs = [out] if (out := cell.layer.output(inputs)) is not None else inputs
         return found
@@ -214,10 +214,9 @@ class ConvLSTM(Gated, kw_only=True):
     rank: ClassVar[int]
 
     def weights(self, inputs: Sequence[Sizes]) -> Iterator[Weight]:
-        positive(type(self).__name__, filters=self.filters)
+        self.at_least(1, "filters")
         window = kernel_size(self.kernel_size, self.rank)
-        if len(inputs[0]) != self.rank + 2:
-            raise BadParameter(f"its input has {len(inputs[0])} axes beside the batch, and it takes {self.rank + 2}")
+        need_axes(inputs[0], self.rank + 2)
         channels, wide = size(inputs[0], 1 if self.data_format == "channels_first" else -1), 4 * self.filters
         yield Weight.of("kernel", (*window, channels, wide), self.kernel_initializer)
         yield Weight.of("recurrent_kernel", (*window, self.filters, wide), self.recurrent_initializer)

@@ -76,17 +76,6 @@ class TorchLayer(Layer, kw_only=True):
         """Its parameters and buffers; none for most."""
         return []
 
-    def refuse(self, message: str) -> BadParameter:
-        """An error for an argument, to be raised."""
-        return BadParameter(message, f"an argument of {type(self).__name__}")
-
-    def at_least(self, least: int, *names: str) -> None:
-        """Refuse sizes below ``least``, each of a number or a list."""
-        for name in names:
-            value = getattr(self, name)
-            if min(value if isinstance(value, list) else [value], default=least) < least:
-                raise self.refuse(f"{name} = {value} must be {_WHOLE[isinstance(value, list)]} from {least}")
-
     def divides(self, name: str, *multiples: str) -> None:
         """Refuse a divisor below 1, and one that does not divide."""
         self.at_least(1, name)
@@ -99,6 +88,3 @@ class TorchLayer(Layer, kw_only=True):
         """Refuse a word that is none of these."""
         if getattr(self, name) not in choices:
             raise self.refuse(f"{name} = {quoted(getattr(self, name))} must be {' or '.join(choices)}")
-
-
-_WHOLE = {False: "a whole number", True: "whole numbers"}
