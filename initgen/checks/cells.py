@@ -58,7 +58,7 @@ class Cells:
 
 
 @lru_cache(maxsize=8)
-def _grid(name: str) -> tuple[NDArray[np.int64], Floats, Floats]:
+def grid(name: str) -> tuple[NDArray[np.int64], Floats, Floats]:
     """Codes of a dtype in ascending order, the value of each, and where each cell ends.
 
     A cell of a dtype up to 16 bits ends halfway to the next value, which is where rounding turns; one of a wider dtype
@@ -98,7 +98,7 @@ def cells_of(law: Law, dtype: DType, held: bool = True) -> Cells:
         held: whether values are kept inside the exact bounds, as initgen keeps them. If not, they were rounded to
             nearest, which may lead one step past the bounds, as the frameworks do it.
     """
-    order, values, ends = _grid(dtype.name)
+    order, values, ends = grid(dtype.name)
     exact = dtype.itemsize <= 2
     low, high = law.support
     bounds = dtype.nearest(low), dtype.nearest(high)

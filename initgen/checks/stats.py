@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
+from initgen.checks.finding import Finding
 from initgen.checks.source import Source, recipe_in, sources_of, stream_source
 from initgen.checks.tensor import CHANCES, TensorStats, tensor_stats
 from initgen.core.errors import BadParameter, FormatError
@@ -24,14 +25,14 @@ class FileStats:
     """One file.
 
     Attributes:
-        equal: groups of names of tensors that are equal and should be independent.
+        findings: what is wrong or strange across its tensors.
         false_alarm: the probability, at most, of a wrong no over the whole run.
         missing: tensors of the file's recipe that it does not have.
     """
 
     path: str
     tensors: tuple[TensorStats, ...]
-    equal: tuple[tuple[str, ...], ...]
+    findings: tuple[Finding, ...]
     missing: tuple[str, ...]
     warnings: tuple[str, ...]
     false_alarm: float
@@ -39,7 +40,8 @@ class FileStats:
     @property
     def passed(self) -> bool:
         """Whether nothing is wrong; a file that could be held against nothing has nothing wrong."""
-        return not self.equal and not self.missing and all(tensor.passed is not False for tensor in self.tensors)
+        wrong = any(finding.severity == "wrong" for finding in self.findings)
+        return not wrong and not self.missing and all(tensor.passed is not False for tensor in self.tensors)
 
     @property
     def checked(self) -> int:
@@ -55,6 +57,7 @@ def stats(
     form: str | None = None,
     false_alarm: float = FALSE_ALARM,
     threads: int | None = None,
+    quantiles: bool = False,
 ) -> FileStats:
     """Measure every tensor of a file in one pass and hold it against what it should be.
 
@@ -63,6 +66,7 @@ def stats(
         expect: what each tensor should be; by default what the file's own recipe says.
         names: patterns (``*.weight``) of the tensors to look at; all by default.
         false_alarm: the probability, at most, that a right file is said to be wrong.
+        quantiles: whether to keep those of a Q-Q plot for each tensor.
 
     Raises:
         FormatError: the file cannot be read, or none of its tensors has such a name.
@@ -93,7 +97,9 @@ def stats(
         stored = sources[0].stored
         raise BadParameter(f"{path}: {stored.name} holds {stored.kind}, which no scheme of weights makes")
     share = false_alarm / (CHANCES * max(1, len(sources)))
-    results = [tensor_stats(source, spec, share, threads) for source, spec in zip(sources, specs, strict=True)]
+    results = [
+        tensor_stats(source, spec, share, threads, quantiles) for source, spec in zip(sources, specs, strict=True)
+    ]
     held = {source.stored.name for source in sources}
     missing = tuple(name for name in recipe if name not in held) if not patterns else ()
     return FileStats(path, tuple(results), _equal(sources, results, recipe.keys()), missing, warnings, false_alarm)
@@ -105,7 +111,7 @@ def _some(sources: list[Source]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _equal(sources: list[Source], results: list[TensorStats], recipe: Collection[str]) -> tuple[tuple[str, ...], ...]:
+def _equal(sources: list[Source], results: list[TensorStats], recipe: Collection[str]) -> tuple[Finding, ...]:
     """Groups of tensors with the same values, confirmed byte for byte.
 
     Constants, tied tensors and those to which a recipe gives the same seed are equal by right.
@@ -118,14 +124,15 @@ def _equal(sources: list[Source], results: list[TensorStats], recipe: Collection
         equal_by_right = seeded or (spec is not None and (isinstance(spec.made, Structure) or spec.tied))
         if measured.count > 8 and measured.low < measured.high and not equal_by_right:
             alike.setdefault((result.kind, measured.fingerprint), []).append(index)
-    groups = []
+    findings = []
     for members in alike.values():
         if len(members) > 1:
             first = sources[members[0]]
             same = [m for m in members[1:] if _same_bytes(first, sources[m])]
             if same:
-                groups.append(tuple(results[m].name for m in (members[0], *same)))
-    return tuple(groups)
+                names = tuple(results[m].name for m in (members[0], *same))
+                findings.append(Finding("equal tensors", names, "equal, value for value"))
+    return tuple(findings)
 
 
 def _same_bytes(a: Source, b: Source) -> bool:

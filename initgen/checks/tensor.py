@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from initgen.checks.cells import Cells, cells_for
 from initgen.checks.evidence import of_average, of_correlation, of_distance
+from initgen.checks.finding import Finding
+from initgen.checks.histogram import Histogram, Quantiles, histogram_of, quantiles_of
 from initgen.checks.lookalikes import lookalikes
 from initgen.checks.measure import Measured, measure, nothing
 from initgen.checks.source import Source, source_of_array
@@ -49,6 +51,9 @@ class TensorStats:
     Attributes:
         passed: None where there was nothing to hold it against and nothing is wrong in itself.
         looks_like: what the numbers agree with instead, where it did not pass.
+        findings: what is wrong or strange in it whatever its law.
+        histogram: None where there are not two different values.
+        quantiles: for a Q-Q plot; only where they were asked for.
     """
 
     name: str
@@ -59,19 +64,25 @@ class TensorStats:
     tests: tuple[Test, ...]
     looks_like: tuple[str, ...] = ()
     problem: str = ""
+    findings: tuple[Finding, ...] = ()
+    histogram: Histogram | None = None
+    quantiles: Quantiles | None = None
 
     @property
     def passed(self) -> bool | None:
-        if self.problem:
+        if self.problem or any(finding.severity == "wrong" for finding in self.findings):
             return False
         return all(test.passed for test in self.tests) if self.tests else None
 
 
-def tensor_stats(source: Source, spec: TensorSpec | None, share: float, threads: int | None) -> TensorStats:
+def tensor_stats(
+    source: Source, spec: TensorSpec | None, share: float, threads: int | None, quantiles: bool = False
+) -> TensorStats:
     """Measure one tensor and hold it against its description, if there is one.
 
     Args:
         share: each test's share of the probability that a right file fails.
+        quantiles: whether to keep those of a Q-Q plot.
     """
     stored = source.stored
     kind = stored.dtype.name if stored.dtype else stored.kind
@@ -101,7 +112,18 @@ def tensor_stats(source: Source, spec: TensorSpec | None, share: float, threads:
     seems: list[str] = []
     if stored.dtype and not problem and isinstance(made, Law) and not all(test.passed for test in tests):
         seems = lookalikes(measured, stored.shape, stored.dtype, spec)
-    return TensorStats(stored.name, stored.shape, kind, measured.settled, spec, tuple(tests), tuple(seems), problem)
+    return TensorStats(
+        stored.name,
+        stored.shape,
+        kind,
+        measured.settled,
+        spec,
+        tuple(tests),
+        tuple(seems),
+        problem,
+        histogram=histogram_of(measured, kind),
+        quantiles=quantiles_of(measured, kind) if quantiles else None,
+    )
 
 
 def _law_tests(measured: Measured, law: Law, spec: TensorSpec, share: float) -> list[Test]:

@@ -12,6 +12,7 @@ from initgen.laws import Law
 
 if TYPE_CHECKING:
     from initgen.checks.diff import Diff
+    from initgen.checks.finding import Finding
     from initgen.checks.stats import FileStats
     from initgen.checks.tensor import TensorStats
     from initgen.checks.verify import Verified
@@ -117,7 +118,7 @@ def of_stats(files: list[FileStats], *, complete: bool) -> dict[str, Any]:
                 "passed": file.passed,
                 "checked": file.checked,
                 "false_alarm": file.false_alarm,
-                "equal": file.equal,
+                "findings": [_of_finding(finding) for finding in file.findings],
                 "missing": file.missing,
                 "warnings": file.warnings,
                 "tensors": [_of_tensor(tensor) for tensor in file.tensors],
@@ -147,10 +148,20 @@ def _of_tensor(tensor: TensorStats) -> dict[str, Any]:
         "passed": tensor.passed,
         "problem": tensor.problem or None,
         "looks_like": tensor.looks_like,
+        "findings": [_of_finding(finding) for finding in tensor.findings],
         "tests": [
             {"name": t.name, "measured": t.measured, "expected": t.expected, "p_at_most": t.p, "passed": t.passed}
             for t in tensor.tests
         ],
+    }
+
+
+def _of_finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "kind": finding.kind,
+        "severity": finding.severity,
+        "tensors": finding.tensors,
+        "message": finding.message,
     }
 
 

@@ -33,8 +33,9 @@ def show_stats(out: Console, file: FileStats) -> None:
     for tensor in file.tensors:
         if len(file.tensors) == 1 or tensor.passed is False:
             _show_tensor(out, shown, tensor)
-    for group in file.equal:
-        out.print(Text(f"  equal, value for value: {', '.join(map(printable, group))}", "red"))
+    for finding in (*(found for tensor in file.tensors for found in tensor.findings), *file.findings):
+        style = "red" if finding.severity == "wrong" else "yellow"
+        out.print(Text(f"  {finding.message}: {', '.join(map(printable, finding.tensors))}", style))
     for name in file.missing:
         out.print(Text(f"  missing: {printable(name)}, which the recipe has", "red"))
     out.print(_answer(shown, file))
