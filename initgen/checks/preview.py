@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from initgen.checks.measure import Measured, measure
-from initgen.checks.source import BLOCK, Block, Source, source_of_array
+from initgen.checks.source import Block, Source, cuts, source_of_array
 from initgen.engine.draw import Tensor
 from initgen.formats import Stored
 from initgen.schemes.structure import Structure
@@ -37,11 +37,11 @@ def preview(spec: TensorSpec, threads: int | None = None) -> Preview:
     tensor = Tensor(spec)
     dtype = spec.dtype.numpy
 
-    def block(start: int) -> NDArray[np.generic]:
-        return tensor(start, min(BLOCK, spec.count - start)).view(dtype)
+    def block(start: int, size: int) -> NDArray[np.generic]:
+        return tensor(start, size).view(dtype)
 
     def blocks() -> Iterator[Block]:
-        return (partial(block, start) for start in range(0, spec.count, BLOCK))
+        return (partial(block, start, size) for start, size in cuts(spec.shape))
 
     source = Source(Stored(spec.name, spec.shape, spec.dtype, spec.dtype.name, None), dtype, blocks)
     if isinstance(spec.made, Structure):  # which is made whole each time that a part of it is asked for

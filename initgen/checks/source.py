@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from initgen.core.dtypes import DTYPES, DType
 from initgen.core.errors import FormatError
+from initgen.core.shapes import Shape
 from initgen.engine.write import read_at
 from initgen.formats import Extent, Format, Stored
 from initgen.formats.npy import read_header
@@ -19,10 +20,30 @@ from initgen.formats.parts import Part
 from initgen.specs.recipe import read_recipe
 from initgen.specs.tensor import TensorSpec
 
-# Elements of a block; see engine.plan.CHUNK for why not fewer.
+# Elements of a block, about; see engine.plan.CHUNK for why not fewer.
 BLOCK = 1 << 19
 
 Block = Callable[[], NDArray[np.generic]]
+
+
+def cuts(shape: Shape) -> Iterator[tuple[int, int]]:
+    """Where the blocks of a tensor start in storage order, and how many elements they have.
+
+    A block has whole slices of the first axis or lies within one, and has whole lines of the last axis, as far as these
+    are short enough. So sums over slices can be made block by block.
+    """
+    count = math.prod(shape)
+    if not count:
+        return
+    rows = shape[0] if len(shape) > 1 else 1
+    row, line = count // rows, shape[-1] if shape else 1
+    if row <= 2 * BLOCK:
+        step = row * max(1, BLOCK // row)
+        yield from ((start, min(step, count - start)) for start in range(0, count, step))
+        return
+    step = line * max(1, BLOCK // line) if line <= 2 * BLOCK and len(shape) > 1 else BLOCK
+    for end in range(row, count + 1, row):
+        yield from ((start, min(step, end - start)) for start in range(end - row, end, step))
 
 
 @dataclass(frozen=True)
@@ -53,7 +74,7 @@ def source_of_array(array: NDArray[np.generic], dtype: DType | None, name: str) 
     flat = array.reshape(-1)
 
     def blocks() -> Iterator[Block]:
-        return (partial(flat.__getitem__, slice(start, start + BLOCK)) for start in range(0, flat.size, BLOCK))
+        return (partial(flat.__getitem__, slice(start, start + size)) for start, size in cuts(array.shape))
 
     return Source(Stored(name, array.shape, dtype, array.dtype.name, None), array.dtype, blocks)
 
@@ -102,10 +123,8 @@ def _plain(kind: str) -> "np.dtype[np.generic]":
 
 
 def _file_blocks(path: str, extent: Extent, shape: tuple[int, ...], dtype: "np.dtype[np.generic]") -> Iterator[Block]:
-    count = math.prod(shape)
-    for start in range(0, count, BLOCK):
-        size = min(BLOCK, count - start) * dtype.itemsize
-        yield partial(_read, path, extent.offset + start * dtype.itemsize, size, dtype)
+    for start, size in cuts(shape):
+        yield partial(_read, path, extent.offset + start * dtype.itemsize, size * dtype.itemsize, dtype)
 
 
 def _read(path: str, offset: int, size: int, dtype: "np.dtype[np.generic]") -> NDArray[np.generic]:
@@ -125,10 +144,10 @@ def _opaque_blocks(path: str, stored: Stored) -> Iterator[Block]:
 
 
 def _loaded_blocks(path: str, form: Format, stored: Stored, dtype: "np.dtype[np.generic]") -> Iterator[Block]:
-    flat = np.ascontiguousarray(form.load(path, stored)).reshape(-1)
-    if flat.dtype.kind == "V":
-        flat = flat.view(dtype)
-    yield from source_of_array(flat, stored.dtype, stored.name).blocks()
+    array = np.ascontiguousarray(form.load(path, stored)).reshape(stored.shape)
+    if array.dtype.kind == "V":
+        array = array.view(dtype)
+    yield from source_of_array(array, stored.dtype, stored.name).blocks()
 
 
 def stream_source(file: BinaryIO, path: str) -> Source:
@@ -138,13 +157,12 @@ def stream_source(file: BinaryIO, path: str) -> Source:
         raise FormatError(f"{path}: an array in Fortran order cannot be read from a stream", "save it to a file first")
 
     def blocks() -> Iterator[Block]:
-        left = math.prod(shape)
-        while left:
-            size = min(BLOCK, left) * dtype.itemsize
-            data = file.read(size)
-            if len(data) < size:
-                raise FormatError(f"{path}: ends {left * dtype.itemsize - len(data)} bytes early", "it is truncated")
-            left -= min(BLOCK, left)
+        count = math.prod(shape)
+        for start, size in cuts(shape):
+            data = file.read(size * dtype.itemsize)
+            if len(data) < size * dtype.itemsize:
+                early = (count - start) * dtype.itemsize - len(data)
+                raise FormatError(f"{path}: ends {early} bytes early", "it is truncated")
             yield partial(np.frombuffer, data, dtype)
         if file.read(1):
             raise FormatError(f"{path}: more bytes follow the array")

@@ -1,0 +1,104 @@
+"""Sums over the slices of a tensor's first and last axis: its rows and its columns, in whatever layout."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from initgen.checks.source import BLOCK
+from initgen.core.shapes import Shape
+
+Floats = NDArray[np.float64]
+Values = NDArray[np.floating]
+
+# An axis longer than this is not taken apart: memory is bounded, and the vocabularies of today fit.
+LONGEST = 1 << 18
+# Lines shorter than this are summed several at a time, or numpy would spend its time on the ends of loops.
+_WIDE = 1024
+
+
+@dataclass(frozen=True)
+class Slices:
+    """What the slices of one axis sum up to.
+
+    Attributes:
+        length: elements of each slice.
+        sum1, sum2: of x - shift and of its square, for each slice.
+    """
+
+    length: int
+    sum1: Floats
+    sum2: Floats
+
+    def __add__(self, other: "Slices") -> "Slices":
+        np.add(self.sum1, other.sum1, out=self.sum1)
+        np.add(self.sum2, other.sum2, out=self.sum2)
+        return self
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Which axes of a tensor are taken apart: those with several slices, each of several elements."""
+
+    rows: int
+    row: int
+    columns: int
+
+    @property
+    def first(self) -> bool:
+        """Whether there is a first axis to be taken apart."""
+        return 1 < self.rows <= LONGEST and self.row > 1
+
+    @property
+    def last(self) -> bool:
+        """Whether there is a last axis to be taken apart."""
+        return 1 < self.columns <= LONGEST and self.rows * self.row > self.columns
+
+
+def axes_of(shape: Shape) -> Axes:
+    """The first and the last axis of a shape."""
+    if len(shape) < 2 or 0 in shape:
+        return Axes(1, int(np.prod(shape, dtype=object)), 1)
+    count = int(np.prod(shape, dtype=object))
+    return Axes(shape[0], count // shape[0], shape[-1])
+
+
+def row_sums(x: Floats, axes: Axes) -> tuple[Floats, Floats]:
+    """Sums and sums of squares of the rows in a block, which has whole rows or a part of one."""
+    matrix = x.reshape(-1, min(axes.row, x.size)) if axes.first else x.reshape(1, -1)
+    pieces = matrix.shape[1] // _WIDE
+    if pieces < 2:
+        return np.add.reduce(matrix, axis=1), np.einsum("ij,ij->i", matrix, matrix)
+    # In pieces, so that sums of like numbers are added to one another and keep their digits.
+    end = pieces * _WIDE
+    head, tail = matrix[:, :end].reshape(len(matrix), pieces, _WIDE), matrix[:, end:]
+    sum1 = np.add.reduce(np.add.reduce(head, axis=2), axis=1) + np.add.reduce(tail, axis=1)
+    sum2 = np.add.reduce(np.einsum("ijk,ijk->ij", head, head), axis=1) + np.einsum("ij,ij->i", tail, tail)
+    return sum1, sum2
+
+
+def column_sums(x: Values, axes: Axes) -> tuple[Floats, Floats]:
+    """The same of the columns. In float32 where ``x`` is: a block has at most some thousand lines."""
+    width = axes.columns
+    times = max(1, _WIDE // width)
+    lines = x.size // width
+    head, tail = np.split(x, [lines // times * times * width])
+    found = []
+    for part, wide in ((head, times * width), (tail, width)):
+        matrix = part.reshape(-1, wide)
+        found.append(
+            [
+                np.einsum("ij->j", matrix).reshape(-1, width).sum(axis=0, dtype=np.float64),
+                np.einsum("ij,ij->j", matrix, matrix).reshape(-1, width).sum(axis=0, dtype=np.float64),
+            ]
+        )
+    (a1, a2), (b1, b2) = found
+    return a1 + b1, a2 + b2
+
+
+def first_row(start: int, axes: Axes) -> int:
+    """The row that the element ``start`` stands in."""
+    return start // axes.row
+
+
+assert BLOCK <= 1 << 20, "columns of a block are summed in float32"
