@@ -1,7 +1,7 @@
 """How unlikely a measurement is under a law. Every p here is an upper bound, at any number of values.
 
 So the rate of false alarms of a whole run is at most what is stated, for one value as for a billion, and needs no tables:
-the mean and the variance by Chernoff's bound, the shape by that of Dvoretzky, Kiefer and Wolfowitz.
+means, variances and counts by Chernoff's bound, the shape by that of Dvoretzky, Kiefer and Wolfowitz.
 """
 
 import math
@@ -72,3 +72,17 @@ def of_correlation(r: float, n: int) -> float:
     that covers the approximation from about a thousand values on; below, do not ask.
     """
     return min(1.0, 2 * math.exp(-min(n * r * r / 2, 745)))
+
+
+def of_count(count: int, n: int, expected: float) -> float:
+    """The probability of at least ``count`` among ``n`` draws that each count with probability ``expected``.
+
+    Chernoff's bound exp(-n KL(count/n, expected)), as Hoeffding 1963 (theorem 1, 2.1) has it.
+    """
+    share = count / n
+    if share <= expected:
+        return 1.0
+    divergence = share * math.log(share / expected)
+    if share < 1:
+        divergence += (1 - share) * (math.log1p(-share) - math.log1p(-expected))
+    return math.exp(-min(n * max(divergence, 0.0), 745))

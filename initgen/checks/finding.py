@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+Severity = Literal["wrong", "remark"]
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -18,4 +20,4 @@ class Finding:
     kind: str
     tensors: tuple[str, ...]
     message: str
-    severity: Literal["wrong", "remark"] = "wrong"
+    severity: Severity = "wrong"

@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 _SAMPLE = 1 << 17
 # So many of the first values are kept, to be held against those of other tensors.
 HEAD = 1 << 10
+# Of files of more tensors heads are not kept: to hold all pairs against each other would take minutes.
+HEADS = 4096
 _PIECE = 1 << 10
 # Outside of this range squares of float32 are taken in float64, where they neither overflow nor vanish.
 _SQUARES = 2.0**-40, 2.0**60
@@ -98,12 +100,19 @@ class Measured:
         """Equal tensors have equal ones; unequal tensors practically never."""
         return self.count, self.low, self.high, self.sum1, self.sum2, self.lag
 
-    @property
-    def settled(self) -> "Measured":
-        """Without what takes much memory and is of no use once a tensor is judged."""
-        return replace(
-            self, cells=np.zeros(1, np.int64), rows=None, columns=None, anchors=no_anchors(), head=np.empty(0)
+    def settled(self, beside: int, distinctive: bool) -> "Measured":
+        """Without what takes much memory and is of no use once a tensor is judged.
+
+        Args:
+            beside: so many tensors are in the same file, of all of which a bounded number of anchors is kept, and the
+                heads where they are not too many; 0 where it will not be held against others.
+            distinctive: whether equal values are no chance, so that anchors are of use.
+        """
+        anchors = (
+            self.anchors.least(max(16, min(4096, (1 << 20) // beside))) if beside and distinctive else no_anchors()
         )
+        head = self.head if 0 < beside <= HEADS else np.empty(0)
+        return replace(self, cells=np.zeros(1, np.int64), rows=None, columns=None, anchors=anchors, head=head)
 
 
 @dataclass(frozen=True)

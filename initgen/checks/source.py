@@ -48,11 +48,17 @@ def cuts(shape: Shape) -> Iterator[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Source:
-    """One tensor and how to read it: ``blocks`` are calls that read and may run on any thread."""
+    """One tensor and how to read it.
+
+    Attributes:
+        blocks: calls that read and may run on any thread; where they start, `cuts` says.
+        again: whether it can be read more than once.
+    """
 
     stored: Stored
     dtype: "np.dtype[np.generic]"
     blocks: Callable[[], Iterator[Block]]
+    again: bool = True
 
     @property
     def count(self) -> int:
@@ -168,4 +174,4 @@ def stream_source(file: BinaryIO, path: str) -> Source:
             raise FormatError(f"{path}: more bytes follow the array")
 
     known = DTYPES.entries.get(dtype.newbyteorder("=").name)
-    return Source(Stored("array", shape, known, dtype.name, None), dtype, blocks)
+    return Source(Stored("array", shape, known, dtype.name, None), dtype, blocks, again=False)

@@ -1,16 +1,17 @@
 """`stats`: what is in a file, and is it what it should be?"""
 
 import sys
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from initgen.checks.finding import Finding
+from initgen.checks.relations import relations
 from initgen.checks.source import Source, recipe_in, sources_of, stream_source
-from initgen.checks.tensor import CHANCES, TensorStats, tensor_stats
+from initgen.checks.tensor import TensorStats, tensor_stats
+from initgen.checks.trial import CHANCES
 from initgen.core.errors import BadParameter, FormatError
 from initgen.core.registry import fits
 from initgen.formats.parts import open_parts
-from initgen.schemes.structure import Structure
 from initgen.specs.tensor import TensorSpec
 
 # The probability that a run over right files says no.
@@ -96,47 +97,23 @@ def stats(
     if expect and sources and not any(specs):
         stored = sources[0].stored
         raise BadParameter(f"{path}: {stored.name} holds {stored.kind}, which no scheme of weights makes")
-    share = false_alarm / (CHANCES * max(1, len(sources)))
+    # One share more for what the tensors have in common.
+    share = false_alarm / (CHANCES * len(sources) + 1)
+    beside = len(sources) if len(sources) > 1 else 0
     results = [
-        tensor_stats(source, spec, share, threads, quantiles) for source, spec in zip(sources, specs, strict=True)
+        tensor_stats(source, spec, share, threads, quantiles=quantiles, beside=beside)
+        for source, spec in zip(sources, specs, strict=True)
     ]
+    found = tuple(relations(sources, results, recipe.keys(), share))
     held = {source.stored.name for source in sources}
     missing = tuple(name for name in recipe if name not in held) if not patterns else ()
-    return FileStats(path, tuple(results), _equal(sources, results, recipe.keys()), missing, warnings, false_alarm)
+    return FileStats(path, tuple(results), found, missing, warnings, false_alarm)
 
 
 def _some(sources: list[Source]) -> str:
     """The first names, for a hint."""
     names = [source.stored.name for source in sources]
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-
-
-def _equal(sources: list[Source], results: list[TensorStats], recipe: Collection[str]) -> tuple[Finding, ...]:
-    """Groups of tensors with the same values, confirmed byte for byte.
-
-    Constants, tied tensors and those to which a recipe gives the same seed are equal by right.
-    """
-    alike: dict[object, list[int]] = {}
-    for index, result in enumerate(results):
-        measured = result.measured
-        spec = result.spec
-        seeded = spec is not None and result.name in recipe and not spec.keyed
-        equal_by_right = seeded or (spec is not None and (isinstance(spec.made, Structure) or spec.tied))
-        if measured.count > 8 and measured.low < measured.high and not equal_by_right:
-            alike.setdefault((result.kind, measured.fingerprint), []).append(index)
-    findings = []
-    for members in alike.values():
-        if len(members) > 1:
-            first = sources[members[0]]
-            same = [m for m in members[1:] if _same_bytes(first, sources[m])]
-            if same:
-                names = tuple(results[m].name for m in (members[0], *same))
-                findings.append(Finding("equal tensors", names, "equal, value for value"))
-    return tuple(findings)
-
-
-def _same_bytes(a: Source, b: Source) -> bool:
-    return all(x().tobytes() == y().tobytes() for x, y in zip(a.blocks(), b.blocks(), strict=True))
 
 
 def expect_scheme(make: Callable[..., TensorSpec]) -> Expect:

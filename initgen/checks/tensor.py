@@ -1,47 +1,24 @@
 """One tensor held against its description."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from initgen.checks.cells import Cells, cells_for
-from initgen.checks.evidence import of_average, of_correlation, of_distance
 from initgen.checks.finding import Finding
 from initgen.checks.histogram import Histogram, Quantiles, histogram_of, quantiles_of
 from initgen.checks.lookalikes import lookalikes
 from initgen.checks.measure import Measured, measure, nothing
+from initgen.checks.oddities import equal_slices, remarks
+from initgen.checks.repeats import window
 from initgen.checks.source import Source, source_of_array
+from initgen.checks.trial import Test, no_chance, trial
 from initgen.core.shapes import format_shape
-from initgen.laws import Constant, Law
+from initgen.laws import Law
 from initgen.schemes.structure import Structure
 from initgen.specs.tensor import TensorSpec
 
-# The checks of a law that can fail by chance, each of which gets its share: mean, variance, shape, order.
-CHANCES = 4
-# Below this, the bound for the correlation does not hold; see evidence.of_correlation.
-_LEAST_FOR_CORRELATION = 1000
-
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Test:
-    """One thing that was held against what should be.
-
-    Attributes:
-        p: an upper bound on the probability of a measurement this far off; None for what cannot be off by chance.
-    """
-
-    name: str
-    measured: float
-    expected: float
-    passed: bool
-    p: float | None = None
-    note: str = ""
-
-    __test__ = False  # not a test of pytest's
 
 
 @dataclass(frozen=True)
@@ -76,13 +53,20 @@ class TensorStats:
 
 
 def tensor_stats(
-    source: Source, spec: TensorSpec | None, share: float, threads: int | None, quantiles: bool = False
+    source: Source,
+    spec: TensorSpec | None,
+    share: float,
+    threads: int | None,
+    *,
+    quantiles: bool = False,
+    beside: int = 0,
 ) -> TensorStats:
     """Measure one tensor and hold it against its description, if there is one.
 
     Args:
         share: each test's share of the probability that a right file fails.
         quantiles: whether to keep those of a Q-Q plot.
+        beside: how many tensors of the file it will be held against, itself among them.
     """
     stored = source.stored
     kind = stored.dtype.name if stored.dtype else stored.kind
@@ -106,73 +90,31 @@ def tensor_stats(
         tests.append(Test("NaN or infinite values", float(measured.nan + measured.inf), 0, False))
     if spec and not problem and stored.dtype and not tests:
         if isinstance(made, Law):
-            tests += _law_tests(measured, made, spec, share)
+            tests += trial(measured, made, spec.dtype, share)
         elif made is not None and whole is not None:
             tests += _structure_tests(whole, made, spec, share)
     seems: list[str] = []
     if stored.dtype and not problem and isinstance(made, Law) and not all(test.passed for test in tests):
         seems = lookalikes(measured, stored.shape, stored.dtype, spec)
+    findings: list[Finding] = []
+    if stored.dtype and not problem and not isinstance(made, Structure):
+        findings += equal_slices(source, measured, "wrong" if spec else "remark")
+        if spec is None:
+            findings += remarks(stored.name, stored.shape, measured, stored.dtype)
+    distinctive = stored.dtype is not None and no_chance(measured, window(stored.dtype.itemsize), measured.count)
     return TensorStats(
         stored.name,
         stored.shape,
         kind,
-        measured.settled,
+        measured.settled(beside, distinctive),
         spec,
         tuple(tests),
         tuple(seems),
         problem,
+        tuple(findings),
         histogram=histogram_of(measured, kind),
         quantiles=quantiles_of(measured, kind) if quantiles else None,
     )
-
-
-def _law_tests(measured: Measured, law: Law, spec: TensorSpec, share: float) -> list[Test]:
-    dtype = spec.dtype
-    if not measured.count:
-        return []
-    if isinstance(law, Constant):
-        value = dtype.nearest(law.value)
-        worst = measured.low if abs(measured.low - value) > abs(measured.high - value) else measured.high
-        return [Test("constant", worst, value, measured.low == measured.high == value)]
-    cells = cells_for(law, dtype, measured.low, measured.high)
-    n = measured.finite
-    tests = []
-    low, high = law.support
-    for name, found, bound, limit, inside in (
-        ("least value", measured.low, low, cells.low, measured.low >= cells.low),
-        ("greatest value", measured.high, high, cells.high, measured.high <= cells.high),
-    ):
-        if math.isfinite(bound):
-            tests.append(Test(name, found, limit, inside))
-    std = math.sqrt(cells.variance)
-    if std == 0:
-        return tests
-    scaled = (cells.values - float(cells.weights @ cells.values)) / std
-    error = (measured.mean - cells.mean) / std
-    p = _average(error, scaled, cells, n, math.sqrt(1 / n))
-    tests.append(Test("mean", measured.mean, cells.mean, p >= share, p, f"{error * math.sqrt(n):+.1f} standard errors"))
-    squares = ((cells.values - cells.mean) / std) ** 2
-    squares /= float(cells.weights @ squares)
-    ratio = measured.spread(cells.mean) / cells.variance
-    p = _average(ratio - 1, squares - 1, cells, n, math.sqrt((cells.kurtosis - 1) / n))
-    tests.append(
-        Test("variance", measured.spread(cells.mean), cells.variance, p >= share, p, f"{ratio:.4g} x expected")
-    )
-    distance = cells.distance(measured.cells)
-    p = of_distance(distance, n)
-    tests.append(Test("shape (KS distance)", distance, 0.0, p >= share, p))
-    if n >= _LEAST_FOR_CORRELATION and math.isfinite(measured.lag):
-        r = measured.lagged(cells.mean) / (n - 1) / cells.variance
-        p = of_correlation(r, n - 1)
-        tests.append(Test("serial correlation", r, 0.0, p >= share, p))
-    return tests
-
-
-def _average(error: float, values: Floats, cells: Cells, n: int, standard_error: float) -> float:
-    """The p of an average; where it is near its mean, the plain bound, which spares the search for the best one."""
-    if abs(error) < 3 * standard_error:
-        return 1.0
-    return of_average(error, values, cells.weights, n)
 
 
 def _structure_tests(whole: Floats, made: Structure, spec: TensorSpec, share: float) -> list[Test]:
@@ -184,5 +126,5 @@ def _structure_tests(whole: Floats, made: Structure, spec: TensorSpec, share: fl
     if independent:
         law, values = independent
         drawn = source_of_array(values.astype(spec.dtype.numpy), spec.dtype, spec.name)
-        tests += _law_tests(measure(drawn), law, spec, share)
+        tests += trial(measure(drawn), law, spec.dtype, share)
     return tests

@@ -18,7 +18,8 @@ from initgen.report.console import columns, facts
 if TYPE_CHECKING:
     from initgen.checks.measure import Measured
     from initgen.checks.stats import FileStats
-    from initgen.checks.tensor import TensorStats, Test
+    from initgen.checks.tensor import TensorStats
+    from initgen.checks.trial import Test
     from initgen.schemes import Scheme
     from initgen.specs.tensor import TensorSpec
 

@@ -1,0 +1,87 @@
+"""What is wrong or strange in one tensor, whatever its law: equal slices, and what a tensor without a law shows."""
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from initgen.checks.finding import Finding, Severity
+from initgen.checks.measure import Measured
+from initgen.checks.slices import Slices
+from initgen.checks.source import Source, cuts
+from initgen.checks.trial import carried, copies, no_chance, significant
+from initgen.core.dtypes import FLOATS, DType
+
+# So many slices that look equal are read again and compared; the others are taken at their sums' word, and not counted.
+_COMPARED = 256
+# So many are named.
+_NAMED = 5
+
+
+def equal_slices(source: Source, measured: Measured, severity: Severity) -> Iterator[Finding]:
+    """Slices of the first or of the last axis that are equal, value for value, where that is no chance."""
+    if not source.again or not measured.low < measured.high:
+        return
+    for axis, slices in ((0, measured.rows), (-1, measured.columns)):
+        if slices is None or not no_chance(measured, slices.length, slices.sum1.size):
+            continue
+        groups = _same(source, axis, _alike(slices))
+        if groups:
+            count = sum(map(len, groups))
+            where = "first" if axis == 0 else "last"
+            first = ", ".join(map(str, groups[0][:_NAMED])) + (", …" if len(groups[0]) > _NAMED else "")
+            message = f"{count} of {slices.sum1.size} slices of the {where} axis equal another: {first}"
+            yield Finding("equal rows" if axis == 0 else "equal columns", (source.stored.name,), message, severity)
+
+
+def _alike(slices: Slices) -> list[int]:
+    """The first slices whose sums another has too."""
+    sums = np.stack([slices.sum1, slices.sum2], axis=1)
+    _, inverse, counts = np.unique(sums, axis=0, return_inverse=True, return_counts=True)
+    at: list[int] = np.flatnonzero(counts[inverse.reshape(-1)] > 1)[:_COMPARED].tolist()
+    return at
+
+
+def _same(source: Source, axis: int, candidates: list[int]) -> list[list[int]]:
+    """Groups of slices that are equal, of those that may be."""
+    if not candidates:
+        return []
+    shape = source.stored.shape
+    row, columns = source.count // shape[0], shape[-1]
+    digests = {index: hashlib.sha256() for index in candidates}
+    for (start, size), block in zip(cuts(shape), source.blocks(), strict=True):
+        if axis == 0:
+            inside = [index for index in candidates if start < (index + 1) * row and index * row < start + size]
+            values = block() if inside else None
+            for index in inside:
+                assert values is not None
+                begin, end = max(index * row - start, 0), min((index + 1) * row - start, size)
+                digests[index].update(values[begin:end].tobytes())
+        else:
+            lines = block().reshape(-1, columns)
+            for index in candidates:
+                digests[index].update(lines[:, index].tobytes())
+    groups: dict[bytes, list[int]] = {}
+    for index, digest in digests.items():
+        groups.setdefault(digest.digest(), []).append(index)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def remarks(name: str, shape: tuple[int, ...], measured: Measured, dtype: DType) -> Iterator[Finding]:
+    """What is worth a look in a tensor that is held against nothing: it may be meant so."""
+    if dtype not in FLOATS or measured.finite < 8:
+        return
+    if len(shape) > 1 and measured.low == measured.high == 0:
+        yield Finding("dead tensor", (name,), "holds nothing but zeros", "remark")
+    if not measured.low < measured.high:
+        return
+    digits = significant(measured, dtype)
+    # Few different values (a mask, a position, a ramp) have few digits by right.
+    if digits is not None and digits <= dtype.digits * 2 // 3 and measured.distinct > 100:
+        said = f"carries no more digits than {carried(digits)}: {digits} of {dtype.digits}"
+        yield Finding("low precision", (name,), said, "remark")
+    yield from (
+        Finding("repeated values", (name,), f"values repeat: {test.note}", "remark")
+        for test in copies(measured, dtype)
+        if not test.passed
+    )

@@ -1,0 +1,205 @@
+"""The values of one tensor held against a law: every test that `stats` knows of independent draws."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from initgen.checks.cells import Cells, cells_for
+from initgen.checks.evidence import of_average, of_correlation, of_count, of_distance
+from initgen.checks.measure import Measured
+from initgen.checks.repeats import repeat_in, window
+from initgen.checks.slices import Slices
+from initgen.core.dtypes import FLOATS, DType
+from initgen.laws import Constant, Law
+
+Floats = NDArray[np.float64]
+
+# The tests that can fail by chance, each of which gets its share of the false alarms: mean, variance, shape, order, zeros,
+# precision, copies, and mean and variance along either axis.
+CHANCES = 11
+# Below this, the bound for the correlation does not hold; see evidence.of_correlation.
+_LEAST_FOR_CORRELATION = 1000
+# float32 draws of the frameworks take at least 2^23 values, of which one may be zero.
+_ZERO_WHEN_WIDE = 2.0**-22
+# Copies are asked for where keys of as many values agree by chance with less than this probability.
+_NO_CHANCE = 1e-12
+
+
+@dataclass(frozen=True)
+class Test:
+    """One thing that was held against what should be.
+
+    Attributes:
+        p: an upper bound on the probability of a measurement this far off; None for what cannot be off by chance.
+    """
+
+    name: str
+    measured: float
+    expected: float
+    passed: bool
+    p: float | None = None
+    note: str = ""
+
+    __test__ = False  # not a test of pytest's
+
+
+def trial(measured: Measured, law: Law, dtype: DType, share: float) -> list[Test]:
+    """Every test of a law.
+
+    Args:
+        share: of the probability that right values fail, for each test.
+    """
+    if not measured.count:
+        return []
+    if isinstance(law, Constant):
+        value = dtype.nearest(law.value)
+        worst = measured.low if abs(measured.low - value) > abs(measured.high - value) else measured.high
+        return [Test("constant", worst, value, measured.low == measured.high == value)]
+    cells = cells_for(law, dtype, measured.low, measured.high)
+    tests = _bounds(measured, law, cells)
+    if cells.variance == 0:
+        return tests
+    averages = _Averages(cells)
+    n = measured.finite
+    p, note = averages.mean(measured.mean, n, share)
+    tests.append(Test("mean", measured.mean, cells.mean, p >= share, p, note))
+    spread = measured.spread(cells.mean)
+    p, note = averages.variance(spread, n, share)
+    tests.append(Test("variance", spread, cells.variance, p >= share, p, note))
+    distance = cells.distance(measured.cells)
+    p = of_distance(distance, n)
+    tests.append(Test("shape (KS distance)", distance, 0.0, p >= share, p))
+    if n >= _LEAST_FOR_CORRELATION and math.isfinite(measured.lag):
+        r = measured.lagged(cells.mean) / (n - 1) / cells.variance
+        p = of_correlation(r, n - 1)
+        tests.append(Test("serial correlation", r, 0.0, p >= share, p))
+    for axis, slices in (("first axis", measured.rows), ("last axis", measured.columns)):
+        if slices:
+            tests += _along(axis, slices, measured.shift, averages, share)
+    tests += _zeros(measured, law, dtype, share)
+    tests += _precision(measured, dtype, share)
+    tests += copies(measured, dtype)
+    return tests
+
+
+def _bounds(measured: Measured, law: Law, cells: Cells) -> list[Test]:
+    low, high = law.support
+    tests = []
+    if math.isfinite(low):
+        tests.append(Test("least value", measured.low, cells.low, measured.low >= cells.low))
+    if math.isfinite(high):
+        tests.append(Test("greatest value", measured.high, cells.high, measured.high <= cells.high))
+    return tests
+
+
+class _Averages:
+    """How likely averages over values of a stored law are."""
+
+    def __init__(self, cells: Cells) -> None:
+        self.cells = cells
+        self.std = math.sqrt(cells.variance)
+        self.scaled = (cells.values - float(cells.weights @ cells.values)) / self.std
+        squares = ((cells.values - cells.mean) / self.std) ** 2
+        self.squares = squares / float(cells.weights @ squares) - 1
+
+    def mean(self, found: float, n: int, least: float) -> tuple[float, str]:
+        """The p of a mean of ``n`` values, and what to say of it; 1 where it is clearly not below ``least``."""
+        error = (found - self.cells.mean) / self.std
+        return self._p(error, self.scaled, n, 1.0, least), f"{error * math.sqrt(n):+.1f} standard errors"
+
+    def variance(self, found: float, n: int, least: float) -> tuple[float, str]:
+        """The same of a mean square distance of ``n`` values from the law's mean."""
+        ratio = found / self.cells.variance
+        p = self._p(ratio - 1, self.squares, n, max(self.cells.kurtosis - 1, 0), least)
+        return p, f"{ratio:.4g} x expected"
+
+    def _p(self, error: float, values: Floats, n: int, variance: float, least: float) -> float:
+        # The search for the best bound takes milliseconds; most averages are so near that any bound will do.
+        near = max(3.0, 0.7 * math.sqrt(-2 * math.log(least)) if n >= 100 else 0.0)
+        if abs(error) < near * math.sqrt(variance / n):
+            return 1.0
+        return of_average(error, values, self.cells.weights, n)
+
+
+def _along(axis: str, slices: Slices, shift: float, averages: _Averages, share: float) -> list[Test]:
+    """Mean and variance of every slice of an axis; each is answered for by the slice that is furthest off.
+
+    By Boole's inequality the p of that one, times the number of slices.
+    """
+    cells, n, count = averages.cells, slices.length, slices.sum1.size
+    means = shift + slices.sum1 / n
+    away = cells.mean - shift
+    spreads = np.maximum((slices.sum2 - 2 * away * slices.sum1) / n + away * away, 0.0)
+    tests = []
+    for name, found, right, p_of in (
+        ("mean", means, cells.mean, averages.mean),
+        ("variance", spreads, cells.variance, averages.variance),
+    ):
+        extremes = {int(np.argmin(found)), int(np.argmax(found))}
+        answers = [(*p_of(float(found[at]), n, share / count), at) for at in extremes]
+        p, note, at = min(answers, key=lambda answer: (answer[0], answer[2]))
+        p = min(1.0, p * count)
+        note = f"slice {at} of {count}: {note}"
+        tests.append(Test(f"{axis}: {name}", float(found[at]), right, p >= share, p, note))
+    return tests
+
+
+def _zeros(measured: Measured, law: Law, dtype: DType, share: float) -> list[Test]:
+    """Whether there are more zeros than the law gives."""
+    expected = _ZERO_WHEN_WIDE
+    if dtype.itemsize <= 2:
+        half = dtype.smallest / 2
+        expected = max(expected, law.cdf(half) - law.cdf(-half))
+    found = measured.zeros / measured.count
+    p = of_count(measured.zeros, measured.count, expected)
+    return [Test("zeros", found, expected if dtype.itemsize <= 2 else 0.0, p >= share, p, f"{measured.zeros:,} zeros")]
+
+
+def significant(measured: Measured, dtype: DType) -> int | None:
+    """How many binary digits the values of a wide dtype make use of; None where that is not known."""
+    if dtype not in FLOATS or dtype.itemsize <= 2 or measured.bits <= 0:
+        return None
+    unused = (measured.bits & -measured.bits).bit_length() - 1
+    return max(1, dtype.digits - unused)
+
+
+def carried(digits: int) -> str:
+    """The narrowest dtype that has so many digits."""
+    return next((d.name for d in reversed(FLOATS) if d.itemsize > 1 and d.digits >= digits), "float64")
+
+
+def _precision(measured: Measured, dtype: DType, share: float) -> list[Test]:
+    """Whether the values make use of the digits that they are stored with.
+
+    A value of a grid of 2^23 steps, as the coarsest of the frameworks draw uniform float32, leaves its last eight digits
+    at zero with a probability under 2^-3: a half for each binade below the bound, in which the grid fills fewer of them.
+    """
+    digits = significant(measured, dtype)
+    if digits is None:
+        return []
+    few = digits <= dtype.digits * 2 // 3
+    p = 2.0 ** -min(3 * measured.count, 1000) if few else 1.0
+    note = f"no more than {carried(digits)} carries" if few else ""
+    return [Test("precision (binary digits)", digits, dtype.digits, p >= share, p, note)]
+
+
+def no_chance(measured: Measured, length: int, places: int) -> bool:
+    """Whether runs of ``length`` values that are equal, at two of so many ``places``, are no chance.
+
+    The likeliest value is at most as likely as the likeliest cell, which is estimated from its share.
+    """
+    likeliest = float(measured.cells.max()) / max(1, measured.count)
+    return likeliest**length * float(places) ** 2 < _NO_CHANCE
+
+
+def copies(measured: Measured, dtype: DType) -> list[Test]:
+    """Whether values stand again elsewhere in the tensor; nothing where that may be chance."""
+    if not measured.anchors.size or not no_chance(measured, window(dtype.itemsize), measured.count):
+        return []
+    found = repeat_in(measured.anchors)
+    if not found:
+        return [Test("repeated values", 0.0, 0.0, True, 1.0)]
+    note = f"from {found.first:,} on they stand again from {found.again:,} on"
+    return [Test("repeated values", found.share, 0.0, False, 0.0, note)]
