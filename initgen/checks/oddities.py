@@ -12,7 +12,7 @@ from initgen.checks.source import Source, cuts
 from initgen.checks.trial import carried, copies, no_chance, significant
 from initgen.core.dtypes import FLOATS, DType
 
-# So many slices that look equal are read again and compared; the others are taken at their sums' word, and not counted.
+# So many slices that look equal are read again and compared.
 _COMPARED = 256
 # So many are named.
 _NAMED = 5
@@ -25,9 +25,10 @@ def equal_slices(source: Source, measured: Measured, severity: Severity) -> Iter
     for axis, slices in ((0, measured.rows), (-1, measured.columns)):
         if slices is None or not no_chance(measured, slices.length, slices.sum1.size):
             continue
-        groups = _same(source, axis, _alike(slices))
+        candidates = _alike(slices)
+        groups = _same(source, axis, candidates)
         if groups:
-            count = sum(map(len, groups))
+            count = ("at least " if len(candidates) == _COMPARED else "") + str(sum(map(len, groups)))
             where = "first" if axis == 0 else "last"
             first = ", ".join(map(str, groups[0][:_NAMED])) + (", …" if len(groups[0]) > _NAMED else "")
             message = f"{count} of {slices.sum1.size} slices of the {where} axis equal another: {first}"
@@ -35,10 +36,13 @@ def equal_slices(source: Source, measured: Measured, severity: Severity) -> Iter
 
 
 def _alike(slices: Slices) -> list[int]:
-    """The first slices whose sums another has too."""
+    """Slices whose sums another has too, those that are alike beside each other; no more than are compared."""
     sums = np.stack([slices.sum1, slices.sum2], axis=1)
-    _, inverse, counts = np.unique(sums, axis=0, return_inverse=True, return_counts=True)
-    at: list[int] = np.flatnonzero(counts[inverse.reshape(-1)] > 1)[:_COMPARED].tolist()
+    _, first, inverse, counts = np.unique(sums, axis=0, return_index=True, return_inverse=True, return_counts=True)
+    inverse = inverse.reshape(-1)
+    alike = np.flatnonzero(counts[inverse] > 1)
+    order = np.lexsort((alike, first[inverse[alike]]))
+    at: list[int] = alike[order][:_COMPARED].tolist()
     return at
 
 
@@ -76,8 +80,9 @@ def remarks(name: str, shape: tuple[int, ...], measured: Measured, dtype: DType)
     if not measured.low < measured.high:
         return
     digits = significant(measured, dtype)
-    # Few different values (a mask, a position, a ramp) have few digits by right.
-    if digits is not None and digits <= dtype.digits * 2 // 3 and measured.distinct > 100:
+    # Few different values (a mask) and whole numbers (positions, a ramp) have few digits by right.
+    whole = bool((measured.head == np.rint(measured.head)).all())
+    if digits is not None and digits <= dtype.digits * 2 // 3 and measured.distinct > 100 and not whole:
         said = f"carries no more digits than {carried(digits)}: {digits} of {dtype.digits}"
         yield Finding("low precision", (name,), said, "remark")
     yield from (
