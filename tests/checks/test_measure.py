@@ -146,3 +146,14 @@ def test_equal_tensors_have_equal_fingerprints_and_others_do_not(tmp_path):
     changed = array.copy()
     changed[5], changed[9] = array[9], array[5]
     assert measured(changed, tmp_path).fingerprint != same
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", ">f4"])
+def test_one_value_that_uses_all_digits_is_noticed_in_any_block(dtype, tmp_path, monkeypatch):
+    monkeypatch.setattr(source_module, "BLOCK", 1000)
+    coarse = NORMAL[:10_000].astype(np.float16).astype(dtype)
+    digits = np.finfo(coarse.dtype).nmant
+    assert measured(coarse, tmp_path).bits % 2 ** (digits - 10) == 0
+    one = coarse.dtype.newbyteorder("=").type
+    coarse[9_500] = np.nextafter(one(coarse[9_500]), one(10))
+    assert measured(coarse, tmp_path).bits % 2
