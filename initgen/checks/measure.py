@@ -23,7 +23,9 @@ HEAD = 1 << 10
 # Of files of more tensors heads are not kept: to hold all pairs against each other would take minutes.
 HEADS = 4096
 _PIECE = 1 << 10
-# Outside of this range squares of float32 are taken in float64, where they neither overflow nor vanish.
+# Sums over float32 are made in float32, piece by piece; but over fewer values than this in float64, for the digits, and
+# where squares would overflow or vanish.
+_SMALL = 1 << 14
 _SQUARES = 2.0**-40, 2.0**60
 
 
@@ -150,21 +152,21 @@ def measure(source: Source, shift: float | None = None, threads: int | None = No
         return nothing(shift=shift or 0.0)
     head = start[1]()
     first = _floats(head)
-    if shift is None:
-        shift = _shift_for(first)
-    centre = shift
+    centre = _shift_for(first) if shift is None else shift
+    if first.dtype == np.float32:  # so that the shift is the same in float32 and in float64
+        centre = float(np.float32(centre))
 
     def of(task: tuple[tuple[int, int], Block]) -> _Part:
         (begin, _), block = task
         return _of_block(block(), begin, count, centre, axes)
 
-    total = _Total(_of_block(head, 0, count, shift, axes), axes)
+    total = _Total(_of_block(head, 0, count, centre, axes), axes)
     at = start[0][1]
     for part in ordered(of, blocks, threads):
         total.add(part, at)
         at += part.count
     sample = first[:_SAMPLE]
-    return total.measured(shift, np.unique(sample).size, sample.size, first[:HEAD].astype(np.float64))
+    return total.measured(centre, np.unique(sample).size, sample.size, first[:HEAD].astype(np.float64))
 
 
 class _Total:
@@ -316,14 +318,10 @@ def _of_block(block: NDArray[np.generic], start: int, count: int, shift: float, 
         inside = values[finite]
         low, high = (float(inside.min()), float(inside.max())) if inside.size else (math.inf, -math.inf)
         values = np.where(finite, values, values.dtype.type(shift))
-    x = values.astype(np.float64)
-    if shift:
-        x -= shift
-        if nan or inf:
-            x[~finite] = 0.0  # a float32 is not the shift to the last digit
     reach = max(abs(low - shift), abs(high - shift))
-    narrow = values.dtype == np.float32 and _SQUARES[0] < reach < _SQUARES[1]
-    y = (x.astype(np.float32) if shift else values) if narrow else x
+    if block.size < _SMALL or not _SQUARES[0] < reach < _SQUARES[1]:
+        values = values.astype(np.float64)
+    x = values - values.dtype.type(shift) if shift else values
     return _Part(
         block.size,
         nan,
@@ -331,12 +329,12 @@ def _of_block(block: NDArray[np.generic], start: int, count: int, shift: float, 
         zeros,
         low,
         high,
-        math.nan if nan or inf else _lag(y),
+        math.nan if nan or inf else _lag(x),
         first,
         last,
         cells,
         int(np.bitwise_or.reduce(words)) if words is not None and words.itemsize >= 4 else -1,
         row_sums(x, axes),
-        column_sums(y, axes) if axes.last and block.size % axes.columns == 0 else None,
+        column_sums(x, axes) if axes.last and block.size % axes.columns == 0 else None,
         anchors_of(words, start, count) if words is not None else no_anchors(),
     )

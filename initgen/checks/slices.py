@@ -13,7 +13,8 @@ Values = NDArray[np.floating]
 
 # An axis longer than this is not taken apart: memory is bounded, and the vocabularies of today fit.
 LONGEST = 1 << 18
-# Lines shorter than this are summed several at a time, or numpy would spend its time on the ends of loops.
+# So many values are summed in one go: of longer lines piece by piece, for the digits; of shorter ones several at a time, or
+# numpy would spend its time on the ends of loops.
 _WIDE = 1024
 
 
@@ -63,22 +64,22 @@ def axes_of(shape: Shape) -> Axes:
     return Axes(shape[0], count // shape[0], shape[-1])
 
 
-def row_sums(x: Floats, axes: Axes) -> tuple[Floats, Floats]:
-    """Sums and sums of squares of the rows in a block, which has whole rows or a part of one."""
+def row_sums(x: Values, axes: Axes) -> tuple[Floats, Floats]:
+    """Sums and sums of squares of the rows in a block, which has whole rows or a part of one.
+
+    Of float32 in pieces, so that numbers of like size are added and keep their digits: what is lost of a piece is about
+    1e-7 of it, up or down, and of the sum of many pieces less.
+    """
     matrix = x.reshape(-1, min(axes.row, x.size)) if axes.first else x.reshape(1, -1)
-    pieces = matrix.shape[1] // _WIDE
-    if pieces < 2:
-        return np.add.reduce(matrix, axis=1), np.einsum("ij,ij->i", matrix, matrix)
-    # In pieces, so that sums of like numbers are added to one another and keep their digits.
-    end = pieces * _WIDE
-    head, tail = matrix[:, :end].reshape(len(matrix), pieces, _WIDE), matrix[:, end:]
-    sum1 = np.add.reduce(np.add.reduce(head, axis=2), axis=1) + np.add.reduce(tail, axis=1)
-    sum2 = np.add.reduce(np.einsum("ijk,ijk->ij", head, head), axis=1) + np.einsum("ij,ij->i", tail, tail)
-    return sum1, sum2
+    end = matrix.shape[1] // _WIDE * _WIDE
+    head, tail = matrix[:, :end].reshape(len(matrix), -1, _WIDE), matrix[:, end:]
+    sum1 = np.add.reduce(np.add.reduce(head, axis=2), axis=1, dtype=np.float64)
+    sum2 = np.add.reduce(np.einsum("ijk,ijk->ij", head, head), axis=1, dtype=np.float64)
+    return sum1 + np.add.reduce(tail, axis=1), sum2 + np.einsum("ij,ij->i", tail, tail)
 
 
 def column_sums(x: Values, axes: Axes) -> tuple[Floats, Floats]:
-    """The same of the columns. In float32 where ``x`` is: a block has at most some thousand lines."""
+    """The same of the columns."""
     width = axes.columns
     times = max(1, _WIDE // width)
     lines = x.size // width
