@@ -63,12 +63,12 @@ def test_it_finds_what_numpy_finds_in_float64(name, block, tmp_path, monkeypatch
     # Of large tensors of float32 and narrower, sums are made in float32, in pieces.
     exact = array.dtype.kind == "f" and array.dtype.itemsize == 8
     assert found.mean == pytest.approx(wide.mean(), abs=(1e-10 if exact else 1e-7) * scale, rel=1e-12)
-    assert found.std == pytest.approx(wide.std(), rel=1e-9 if exact else 1e-7, abs=1e-12 * abs(wide).max())
+    assert found.std == pytest.approx(wide.std(), rel=1e-9 if exact else 5e-7, abs=1e-12 * abs(wide).max())
     assert found.zeros == np.count_nonzero(wide == 0)
     assert (found.first, found.last) == (wide[0], wide[-1])
     assert found.cells.sum() == array.size
     middle = wide.mean() + scale / 3
-    assert found.spread(middle) == pytest.approx(np.mean((wide - middle) ** 2), rel=1e-9 if exact else 1e-7)
+    assert found.spread(middle) == pytest.approx(np.mean((wide - middle) ** 2), rel=1e-9 if exact else 1e-6)
     lagged = np.sum((wide[1:] - middle) * (wide[:-1] - middle))
     assert found.lagged(middle) == pytest.approx(lagged, abs=1e-6 * array.size * scale**2)  # in float32
 
