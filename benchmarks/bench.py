@@ -111,12 +111,14 @@ def large(directory: Path, peer: str, rows: int, columns: int) -> tuple[list[Ste
         torch = [peer, str(PEERS / "torch_sample.py"), law, str(rows), str(columns), str(theirs)]
         steps += [
             Step(f"sample {law}", sample),
+            Step(f"read {law}", [sys.executable, str(PEERS / "raw_read.py"), str(ours)]),
             Step(f"stats {law}", initgen("stats", str(ours)), ours),
             Step(f"torch {law}", torch, theirs),
         ]
         ratios += [
             Ratio(f"torch {law}", f"sample {law}", least, least=True),
             Ratio(f"stats {law}", f"sample {law}", 2, least=False),
+            Ratio(f"stats {law}", f"read {law}", 0, least=True),
         ]
     raw = directory / "raw.bin"
     command = [sys.executable, str(PEERS / "raw_write.py"), str(rows * columns * 4), str(raw)]
