@@ -31,6 +31,7 @@ class TensorStats:
         findings: what is wrong or strange in it whatever its law.
         histogram: None where there are not two different values.
         quantiles: for a Q-Q plot; only where they were asked for.
+        drawn: how its values were rounded or drawn, where they passed and not as initgen's would.
     """
 
     name: str
@@ -44,6 +45,7 @@ class TensorStats:
     findings: tuple[Finding, ...] = ()
     histogram: Histogram | None = None
     quantiles: Quantiles | None = None
+    drawn: str = ""
 
     @property
     def passed(self) -> bool | None:
@@ -81,7 +83,7 @@ def tensor_stats(
     shift = made.mean if isinstance(made, Law) and made.mean else None
     measured = measure(source, shift, threads)
     tests: list[Test] = []
-    problem = ""
+    drawn = problem = ""
     if spec and (spec.shape != stored.shape or spec.dtype != stored.dtype):
         problem = (
             f"is {format_shape(stored.shape)} {kind}, and its recipe says {format_shape(spec.shape)} {spec.dtype.name}"
@@ -90,7 +92,7 @@ def tensor_stats(
         tests.append(Test("NaN or infinite values", float(measured.nan + measured.inf), 0, False))
     if spec and not problem and stored.dtype and not tests:
         if isinstance(made, Law):
-            tests += trial(measured, made, spec.dtype, share)
+            tests, drawn = trial(measured, made, spec.dtype, share)
         elif made is not None and whole is not None:
             tests += _structure_tests(whole, made, spec, share)
     seems: list[str] = []
@@ -114,6 +116,7 @@ def tensor_stats(
         tuple(findings),
         histogram=histogram_of(measured, kind),
         quantiles=quantiles_of(measured, kind) if quantiles else None,
+        drawn=drawn,
     )
 
 
@@ -126,5 +129,5 @@ def _structure_tests(whole: Floats, made: Structure, spec: TensorSpec, share: fl
     if independent:
         law, values = independent
         drawn = source_of_array(values.astype(spec.dtype.numpy), spec.dtype, spec.name)
-        tests += trial(measure(drawn), law, spec.dtype, share)
+        tests += trial(measure(drawn), law, spec.dtype, share)[0]
     return tests
