@@ -7,7 +7,7 @@ KERAS := 3.0.5 3.5.0 3.10.0
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-interop lint format bench check readme clean
+.PHONY: help demo test test-slow test-interop lint format bench bench-stats pictures check readme clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -55,6 +55,9 @@ format: $(VENV)/.done ## lay out the code
 
 readme: $(VENV)/.done ## write what the commands print into README.md
 	$(BIN)/python tests/test_readme.py
+
+pictures: $(VENV)/.done ## draw the pictures of README.md anew
+	$(BIN)/python docs/pictures/make.py
 
 bench: $(VENV)/.done $(INTEROP)/.done ## speed and memory against torch, in one run
 	$(BIN)/python benchmarks/bench.py --peer $(INTEROP)/bin/python

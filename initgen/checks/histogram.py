@@ -45,7 +45,7 @@ class Quantiles:
 def histogram_of(measured: Measured, kind: str) -> Histogram | None:
     """The histogram of finite values between the least and the greatest; None where there are not two different ones."""
     low, high = measured.low, measured.high
-    if not (low < high and np.isfinite(high - low)):
+    if not _drawable(measured):
         return None
     ends, cumulative = _cumulative(measured, kind)
     edges = np.linspace(low, high, BINS + 1)
@@ -54,7 +54,7 @@ def histogram_of(measured: Measured, kind: str) -> Histogram | None:
 
 def quantiles_of(measured: Measured, kind: str) -> Quantiles | None:
     """The points of a Q-Q plot; None where there are not two different values."""
-    if not (measured.low < measured.high and np.isfinite(measured.high - measured.low)):
+    if not _drawable(measured):
         return None
     ends, cumulative = _cumulative(measured, kind)
     n = measured.finite
@@ -62,6 +62,11 @@ def quantiles_of(measured: Measured, kind: str) -> Quantiles | None:
     tails = np.sort(tails[tails > 0.5 / n])
     p = np.concatenate([tails, (np.arange(_POINTS) + 0.5) / _POINTS, 1 - tails[::-1]])
     return Quantiles(p, np.interp(p * n, cumulative, ends))
+
+
+def _drawable(measured: Measured) -> bool:
+    """Whether there are two different values, neither too near to each other nor too far apart for float64."""
+    return 1e-290 < measured.high - measured.low < np.inf
 
 
 def _cumulative(measured: Measured, kind: str) -> tuple[Floats, Floats]:

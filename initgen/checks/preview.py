@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from initgen.checks.histogram import Histogram, histogram_of
 from initgen.checks.measure import Measured, measure
 from initgen.checks.source import Block, Source, cuts, source_of_array
 from initgen.engine.draw import Tensor
@@ -14,7 +15,6 @@ from initgen.formats import Stored
 from initgen.schemes.structure import Structure
 from initgen.specs.tensor import TensorSpec
 
-_BARS = 60
 _FIRST = 5
 
 
@@ -23,17 +23,17 @@ class Preview:
     """What is shown of a tensor.
 
     Attributes:
-        bars: how many of its first values fall in each of equal intervals of ``span``; empty for a constant.
+        histogram: None where there are not two different values.
+        first: its first few values.
     """
 
     measured: Measured
-    bars: tuple[int, ...]
-    span: tuple[float, float]
+    histogram: Histogram | None
     first: tuple[float, ...]
 
 
 def preview(spec: TensorSpec, threads: int | None = None) -> Preview:
-    """Draw all of a tensor, and keep its numbers, a histogram of its first values, and the first few."""
+    """Draw all of a tensor, and keep its numbers, its histogram and its first few values."""
     tensor = Tensor(spec)
     dtype = spec.dtype.numpy
 
@@ -47,8 +47,6 @@ def preview(spec: TensorSpec, threads: int | None = None) -> Preview:
     if isinstance(spec.made, Structure):  # which is made whole each time that a part of it is asked for
         source = source_of_array(tensor(0, spec.count).view(dtype), spec.dtype, spec.name)
     measured = measure(source, threads=threads)
-    first = next(source.blocks(), None)
-    head = (first() if first else np.empty(0)).astype(np.float64)
-    span = (measured.low, measured.high)
-    bars = np.histogram(head, _BARS, span)[0].tolist() if measured.low < measured.high else []
-    return Preview(measured, tuple(bars), span, tuple(head[:_FIRST].tolist()))
+    head = next(source.blocks(), None)
+    first = (head()[:_FIRST] if head else np.empty(0)).astype(np.float64)
+    return Preview(measured, histogram_of(measured, spec.dtype.name), tuple(first.tolist()))

@@ -126,7 +126,8 @@ class _Averages:
     def mean(self, found: float, n: int, least: float) -> tuple[float, str]:
         """The p of a mean of ``n`` values, and what to say of it; 1 where it is clearly not below ``least``."""
         error = (found - self.cells.mean) / self.std
-        return self._p(error, self.scaled, n, 1.0, least), f"{error * math.sqrt(n):+.1f} standard errors"
+        off = error * math.sqrt(n)
+        return self._p(error, self.scaled, n, 1.0, least), f"{off:+{'.1f' if abs(off) < 1e4 else '.3g'}} standard errors"
 
     def variance(self, found: float, n: int, least: float) -> tuple[float, str]:
         """The same of a mean square distance of ``n`` values from the law's mean."""

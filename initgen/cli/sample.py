@@ -330,7 +330,6 @@ def _show(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
     from initgen.report.console import console
     from initgen.report.text import show_preview
 
-    shown = preview(spec, given["threads"])
-    show_preview(console(), spec, shown.measured, shown.bars, shown.span, shown.first)
+    show_preview(console(), spec, preview(spec, given["threads"]))
     print("nothing was written: -o FILE.npy, .safetensors or .h5 writes it, a pipe takes it as .npy", file=sys.stderr)
     return 0

@@ -33,7 +33,7 @@ def command(name: str | None, as_json: bool) -> None:
         print(dumps(of_scheme(chosen[0]) if name else [of_scheme(scheme) for scheme in chosen]))
         return
     from initgen.report.console import console
-    from initgen.report.text import show_scheme, show_schemes
+    from initgen.report.schemes import show_scheme, show_schemes
 
     if name:
         show_scheme(console(), chosen[0], _example(chosen[0].example))

@@ -1,97 +1,166 @@
-"""Results as text for people."""
+"""Answers of `stats`, and previews of tensors, as text for people."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.text import Text
 
 from initgen.core.errors import printable
-from initgen.core.registry import camel
 from initgen.core.shapes import format_shape
 from initgen.laws import Constant, Law
-from initgen.report.chart import histogram
-from initgen.report.console import columns, facts
+from initgen.report.chart import BAR, legend, picture, sparkline
+from initgen.report.console import Part, Screen, show_facts
+from initgen.report.schemes import made_by
+from initgen.report.tables import Cell, show_table
+from initgen.schemes.structure import Structure
 
 if TYPE_CHECKING:
+    from initgen.checks.finding import Finding
+    from initgen.checks.histogram import Histogram
     from initgen.checks.measure import Measured
+    from initgen.checks.preview import Preview
     from initgen.checks.stats import FileStats
     from initgen.checks.tensor import TensorStats
     from initgen.checks.trial import Test
-    from initgen.schemes import Scheme
     from initgen.specs.tensor import TensorSpec
 
+# Bars of the picture in a table, which has as many columns.
+_SMALL = 10
+# So many of a model's wrong tensors are shown in full, so many findings, and so many names in a line.
+_TENSORS, _FINDINGS, _NAMES = 3, 10, 4
 
-def show_stats(out: Console, file: FileStats) -> None:
+# So many roundings past a bound `stats` allows in dtypes up to 16 bits.
+_ROUNDINGS = 2
+
+_WRONG: Part = ("WRONG", "bold red")
+
+
+def show_stats(out: Screen, file: FileStats) -> None:
     """What is in a file, each check, and the answer."""
     shown = "standard input" if file.path == "-" else file.path
     for warning in file.warnings:
-        out.print(Text(f"{shown}: {warning}", "yellow"))
-    if len(file.tensors) > 1:
-        _show_overview(out, shown, file)
-    for tensor in file.tensors:
-        if len(file.tensors) == 1 or tensor.passed is False:
-            _show_tensor(out, shown, tensor)
-    for finding in (*(found for tensor in file.tensors for found in tensor.findings), *file.findings):
-        style = "red" if finding.severity == "wrong" else "yellow"
-        out.print(Text(f"  {finding.message}: {', '.join(map(printable, finding.tensors))}", style))
-    for name in file.missing:
-        out.print(Text(f"  missing: {printable(name)}, which the recipe has", "red"))
-    out.print(_answer(shown, file))
+        out.paragraph((f"{shown}: {warning}", "yellow"))
+    if len(file.tensors) == 1:
+        _show_tensor(out, shown, file.tensors[0])
+        _show_findings(out, file.findings)
+    else:
+        _show_model(out, shown, file)
+    if file.missing:
+        out.paragraph(_WRONG, f"  missing, though the recipe has them: {_names(file.missing)}", indent=2)
+    out.paragraph(*_answer(shown, file))
 
 
-def _answer(shown: str, file: FileStats) -> Text:
-    only = file.tensors[0].spec if len(file.tensors) == 1 else None
+def _show_model(out: Screen, shown: str, file: FileStats) -> None:
+    out.paragraph((shown, "bold"))
+    if file.tensors:
+        _show_overview(out, file.tensors)
+    wrong = [tensor for tensor in file.tensors if tensor.passed is False]
+    for tensor in wrong[:_TENSORS]:
+        out.print()
+        _show_tensor(out, shown, tensor)
+    if len(wrong) > _TENSORS:
+        more = _names(tensor.name for tensor in wrong[_TENSORS:])
+        out.print()
+        out.paragraph(f"also wrong, and shown in full by --name: {more}", indent=2)
+    others = [*wrong[_TENSORS:], *(tensor for tensor in file.tensors if tensor.passed is not False)]
+    _show_findings(out, [*_alike(found for tensor in others for found in tensor.findings), *file.findings])
+
+
+def _answer(shown: str, file: FileStats) -> tuple[Part, ...]:
+    only = file.tensors[0] if len(file.tensors) == 1 else None
     if not file.passed:
-        wrong = sum(tensor.passed is False for tensor in file.tensors)
-        said = f": {wrong} of {len(file.tensors)} tensors not what they should be"
-        if len(file.tensors) == 1:
-            said = f" is not {only.title}" if only else f" has {file.tensors[0].tests[0].name}"
-        return Text.assemble(("no", "bold red"), f": {shown}{said}")
+        return ("no", "bold red"), f": {shown}{_fault(only) if only and only.passed is False else _faults(file)}"
     if not file.checked:
-        return Text(f"{shown}: nothing to hold it against; --scheme NAME says what it should be")
-    said = (
-        f" is {only.title}"
-        if only
-        else f": {file.checked} of {len(file.tensors)} tensors checked, all as they should be"
-    )
-    return Text.assemble(("yes", "bold green"), f": {shown}{said} (a right file fails with p < {file.false_alarm:g})")
+        return (f"{shown}: nothing to hold it against; --scheme NAME says what it should be",)
+    said = f": {file.checked} of {len(file.tensors)} tensors checked, all as they should be"
+    if only and only.spec:
+        said = f" is {only.spec.title}"
+    return ("yes", "bold green"), f": {shown}{said} (a right file fails with p < {file.false_alarm:g})"
 
 
-def _show_overview(out: Console, shown: str, file: FileStats) -> None:
-    out.print(Text(shown, "bold"))
-    table = columns("tensor", "shape", "dtype", "mean", "std", "min", "max", "scheme", "")
-    for tensor in file.tensors:
-        found = tensor.measured
-        table.add_row(
-            "",
-            printable(tensor.name),
-            format_shape(tensor.shape),
-            tensor.kind,
-            *(f"{value:.5g}" for value in (found.mean, found.std, found.low, found.high)),
-            tensor.spec.title if tensor.spec else "",
-            _mark(tensor.passed),
+def _fault(tensor: TensorStats) -> str:
+    """What is wrong with the only tensor of a file."""
+    if tensor.spec and (tensor.problem or not all(test.passed for test in tensor.tests)):
+        return f" is not {tensor.spec.title}"
+    return f" has {_reason(tensor)}"
+
+
+def _faults(file: FileStats) -> str:
+    """What is wrong with a file of several tensors, or with more of it than its only tensor."""
+    wrong = sum(tensor.passed is False for tensor in file.tensors)
+    said = [f"{wrong:,} of {len(file.tensors):,} tensors not what they should be"] if wrong else []
+    said += dict.fromkeys(finding.kind for finding in file.findings if finding.severity == "wrong")
+    if file.missing:
+        said.append(f"{len(file.missing):,} of the recipe's tensors missing")
+    return f": {', '.join(said)}"
+
+
+def _show_overview(out: Screen, tensors: Sequence[TensorStats]) -> None:
+    """A line for each tensor."""
+    rows: list[tuple[Cell, ...]] = [
+        ("tensor", "shape", "dtype", "values", "mean", "std", "min", "max", "scheme", "", ""),
+    ]
+    for tensor in tensors:
+        found, bars = tensor.measured, tensor.histogram
+        rows.append(
+            (
+                printable(tensor.name),
+                format_shape(tensor.shape),
+                tensor.kind,
+                Text(sparkline(bars.bars(_SMALL).tolist(), out.glyphs), BAR) if bars else "",
+                *(f"{value:.5g}" for value in (found.mean, found.std, found.low, found.high)),
+                tensor.spec.title if tensor.spec else "",
+                _mark(tensor.passed),
+                _reason(tensor),
+            )
         )
-    out.print(table)
+    _, shape, dtype, values, mean, std, low, high, scheme, _, reason = range(len(rows[0]))
+    show_table(out, rows, less=(dtype, high, low, reason, mean, scheme, shape, std, values))
 
 
-def _show_tensor(out: Console, shown: str, tensor: TensorStats) -> None:
+def _reason(tensor: TensorStats) -> str:
+    """Why a tensor is wrong, in the names of what it failed."""
+    failed = ["shape or dtype"] if tensor.problem else []
+    failed += [test.name for test in tensor.tests if not test.passed]
+    return ", ".join(failed + [finding.kind for finding in tensor.findings if finding.severity == "wrong"])
+
+
+def _show_tensor(out: Screen, shown: str, tensor: TensorStats) -> None:
     found, spec = tensor.measured, tensor.spec
-    heading = f"{shown}: {printable(tensor.name)}, {format_shape(tensor.shape)} {tensor.kind}"
-    out.print(Text(heading, "bold"))
-    said = [("expected", f"{spec.title}: {spec.made}{_fans(spec)}")] if spec else []
-    out.print(facts([*said, ("found", summary(found))]))
+    out.paragraph((f"{shown}: {printable(tensor.name)}, {format_shape(tensor.shape)} {tensor.kind}", "bold"))
+    said = [("expected", f"{spec.title}: {made_by(spec)}")] if spec else []
+    show_facts(out, [*said, ("found", summary(found))])
+    _show_picture(out, tensor.histogram, None if tensor.problem else spec, found.finite)
     if tensor.problem:
-        out.print(Text(f"  {tensor.problem}", "red"))
+        out.paragraph((tensor.problem, "red"), indent=2)
     if tensor.tests:
-        table = columns("check", "measured", "expected", "", "")
+        rows: list[tuple[Cell, ...]] = [("check", "measured", "expected", "", "")]
         for test in tensor.tests:
-            table.add_row("", test.name, f"{test.measured:.6g}", _expected(test), _mark(test.passed), _note(test))
-        out.print(table)
+            rows.append((test.name, f"{test.measured:.6g}", _expected(test), _mark(test.passed), _note(test)))
+        show_table(out, rows, less=(4, 2, 1))
     if tensor.looks_like:
-        out.print(f"  looks like: {'; '.join(tensor.looks_like)}")
+        out.paragraph(f"looks like: {'; '.join(tensor.looks_like)}", indent=2)
+    _show_findings(out, [replace(finding, tensors=()) for finding in tensor.findings])
+
+
+def _show_picture(out: Screen, histogram: Histogram | None, spec: TensorSpec | None, count: int) -> None:
+    """The histogram of ``count`` finite values, with the law of those that are drawn from one."""
+    if histogram is None:
+        return
+    law = spec.element_law if spec else None
+    if isinstance(law, Constant):
+        law = None
+    if spec and isinstance(spec.made, Structure):
+        start, stop = spec.made.zeros
+        count -= stop - start
+    rounding = _ROUNDINGS * 2.0**-spec.dtype.digits if spec and spec.dtype.itemsize <= 2 else 0.0
+    out.picture(picture(histogram, law, count, out.chart_width, out.glyphs, rounding))
+    if spec and law:
+        out.paragraph(*legend(law, spec.title, out.glyphs), indent=2)
+        out.print()
 
 
 def _expected(test: Test) -> str:
@@ -112,12 +181,29 @@ def _mark(passed: bool | None) -> Text:
     return Text("ok", "green") if passed else Text("WRONG", "bold red")
 
 
-def _fans(spec: TensorSpec) -> str:
-    if not spec.fans:
-        return ""
-    if spec.scheme.fans == "given":
-        return f"; fan_in {spec.fans.fan_in}"
-    return f"; fan_in {spec.fans.fan_in}, fan_out {spec.fans.fan_out} ({spec.kernel.layout} layout)"
+def _show_findings(out: Screen, findings: Sequence[Finding]) -> None:
+    """The first findings with the first names of each, what is wrong before what is only strange."""
+    ordered = sorted(findings, key=lambda finding: finding.severity != "wrong")
+    for finding in ordered[:_FINDINGS]:
+        word: Part = _WRONG if finding.severity == "wrong" else ("remark", "yellow")
+        out.paragraph(word, f"  {finding.message}{': ' * bool(finding.tensors)}{_names(finding.tensors)}", indent=2)
+    if len(ordered) > _FINDINGS:
+        out.paragraph(f"{len(ordered) - _FINDINGS:,} more findings are in --json", indent=2)
+
+
+def _alike(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings that say the same of different tensors, as one of all of these."""
+    names: dict[Finding, list[str]] = {}
+    for finding in findings:
+        names.setdefault(replace(finding, tensors=()), []).extend(finding.tensors)
+    return [replace(finding, tensors=tuple(several)) for finding, several in names.items()]
+
+
+def _names(names: Sequence[str] | Iterable[str]) -> str:
+    """The first names, and how many more there are."""
+    names = tuple(names)
+    said = ", ".join(map(printable, names[:_NAMES]))
+    return f"{said} and {len(names) - _NAMES:,} more" if len(names) > _NAMES else said
 
 
 def summary(found: Measured) -> str:
@@ -136,54 +222,14 @@ def summary(found: Measured) -> str:
     return line + (f", {share:.2%} distinct" if share < 1 else "")
 
 
-def show_preview(
-    out: Console,
-    spec: TensorSpec,
-    found: Measured,
-    bars: Sequence[int],
-    span: tuple[float, float],
-    first: Sequence[float],
-) -> None:
+def show_preview(out: Screen, spec: TensorSpec, shown: Preview) -> None:
     """A tensor that was drawn and not written: its law, its numbers, its picture."""
-    out.print(Text(f"{spec.title} {format_shape(spec.shape)} {spec.dtype.name}, seed {spec.seed}", "bold"))
+    out.paragraph((f"{spec.title} {format_shape(spec.shape)} {spec.dtype.name}, seed {spec.seed}", "bold"))
     made = spec.made
-    said = [("law", f"{made}{_fans(spec)}")]
+    said = [("law", made_by(spec))]
     if isinstance(made, Law) and not isinstance(made, Constant):
         said.append(("expected", f"mean {made.mean:.6g}, std {made.std:.6g}, variance {made.variance:.6g}"))
-    said.append(("drawn", summary(found)))
-    said.append(("first values", "  ".join(f"{value:.6g}" for value in first)))
-    out.print(facts(said))
-    if bars:
-        out.print()
-        for line in histogram(bars):
-            out.print(Text("  " + line, "cyan"))
-        left, right = (f"{edge:.4g}" for edge in span)
-        out.print("  " + left + " " * max(1, len(bars) - len(left) - len(right)) + right)
-
-
-def show_schemes(out: Console, schemes: Sequence[Scheme]) -> None:
-    """The table of all schemes."""
-    table = columns("scheme", "as in", "law", "parameters")
-    for scheme in schemes:
-        params = ", ".join(p.name if p.default is None else f"{p.name}={p.default}" for p in scheme.params)
-        table.add_row("", scheme.name, scheme.family, scheme.formula, params)
-    out.print(table)
-
-
-def show_scheme(out: Console, scheme: Scheme, example: TensorSpec | None) -> None:
-    """One scheme: its law, names, parameters and source."""
-    out.print(Text(scheme.name, "bold"))
-    out.print(f"  {scheme.summary}")
-    said = [("law", scheme.formula)]
-    if example:
-        given = scheme.example.partition(":")[2].replace(",", ", ")
-        said.append((f"for 100x64{given and ', '}{given}", f"{example.made}{_fans(example)}"))
-    said.append(("also called", ", ".join((camel(scheme.name), *scheme.aliases))))
-    said.append(("source", scheme.source))
-    out.print(facts(said))
-    if scheme.params:
-        table = columns("parameter", "default", "must be", "")
-        for param in scheme.params:
-            default = "must be given" if param.default is None else f"{param.default}"
-            table.add_row("", param.name, default, param.rule, param.help)
-        out.print(table)
+    said.append(("drawn", summary(shown.measured)))
+    said.append(("first values", "  ".join(f"{value:.6g}" for value in shown.first)))
+    show_facts(out, said)
+    _show_picture(out, shown.histogram, spec, shown.measured.finite)

@@ -1,6 +1,7 @@
 """``initgen schemes``: every scheme is in the table, explained, and in the JSON."""
 
 import json
+import re
 
 import pytest
 
@@ -43,3 +44,31 @@ def test_an_unknown_name_is_answered_with_the_nearest_or_with_all_names_once(run
     assert made.code == 2
     named = made.err.splitlines()[1].removeprefix("hint: known: ").split(", ")
     assert named == list(SCHEMES.entries)
+
+
+@pytest.mark.parametrize("name", SCHEMES.entries)
+def test_each_law_is_drawn_and_each_structure_says_why_it_is_not(name, run):
+    lines = run("schemes", name).text.splitlines()
+    drawn = any("┴" in line for line in lines)
+    said = any("no density" in line for line in lines)
+    example = any(line.startswith("  for 100x64") for line in lines)
+    constant = any(re.match(r"  for 100x64\S* *\S*  constant", line) for line in lines)
+    assert drawn + said == (example and not constant)
+    if SCHEMES[name].rule and example:
+        assert drawn != constant
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("he_uniform", "-0.244949 -0.141421 0 0.141421 0.244949"),
+        ("he_normal", "-0.321549 -0.141421 0 0.141421 0.321549"),
+        ("kaiming_normal", "-0.565685 -0.141421 0 0.141421 0.565685"),
+        ("uniform", "0 0.00211325 0.005 0.00788675 0.01"),
+    ],
+)
+def test_the_axis_has_the_bounds_and_the_mean_with_one_std_to_either_side(name, labels, run):
+    lines = run("schemes", name).text.splitlines()
+    axis = next(at for at, line in enumerate(lines) if "┴" in line)
+    assert [line.split() for line in lines[axis + 1 : axis + 3]] == [labels.split(), ["-1", "std", "mean", "+1", "std"]]
+    assert ("┊" in lines[axis - 1]) == ("normal" not in name or name == "he_normal")

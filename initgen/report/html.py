@@ -1,0 +1,279 @@
+"""``stats --html``: one page that needs nothing beside it, neither the network nor a script.
+
+Names come from files that anyone may have made, so that all text is escaped, and the page's policy lets no script run
+but its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+import os
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from initgen.core.errors import printable
+from initgen.core.shapes import format_shape
+from initgen.report import document, svg, wording
+from initgen.report.picture import picture_of, qq_of
+
+if TYPE_CHECKING:
+    from initgen.checks.finding import Finding
+    from initgen.checks.stats import FileStats
+    from initgen.checks.tensor import TensorStats
+
+KINDS: document.Kinds = dict.fromkeys((".html", ".htm"), (b"<!doctype html", b"<html"))
+OPTION = "--html"
+
+# Tensors with pictures and checks of their own; further ones have their line in the table. Each takes about 4 kB.
+LIMIT = 2000
+# Wrong ones that are open from the start, and notices of one kind.
+_OPEN = 12
+_NOTICES = 50
+
+_HERE = Path(__file__).parent
+_CLASSES = {True: "ok", False: "wrong", None: "unchecked"}
+_COLORS = {True: "yes", False: "no", None: "soft"}
+
+
+def check(path: str) -> None:
+    """Refuse before the work what could not be done after it.
+
+    Raises:
+        BadParameter: another suffix than .html or .htm.
+        OutputError: the path cannot be written, or holds something else.
+    """
+    document.check(OPTION, path, KINDS)
+
+
+def save(path: str, files: Sequence[FileStats]) -> None:
+    """Write the page.
+
+    Raises:
+        OutputError: the path cannot be written.
+    """
+    document.write(OPTION, path, page(files).encode())
+
+
+def page(files: Sequence[FileStats]) -> str:
+    """The page of these results; the same for the same results."""
+    style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    policy = f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; base-uri 'none'"
+    title = wording.shown_path(files[0].path) if len(files) == 1 else wording.counted(len(files), "file")
+    passed, said = wording.answer(files)
+    sign = wording.SIGNS[passed]
+    tensors = [tensor for file in files for tensor in file.tensors]
+    chosen = _chosen(tensors)
+    parts = [
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}; form-action \'none\'">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        '<meta name="color-scheme" content="light dark"><meta name="generator" content="initgen">',
+        f"<title>{sign} {escape(title)}</title><style>{style}</style></head><body><header>",
+        f'<p class="tool">initgen stats</p><h1>{escape(title)}</h1>{_verdict(passed, said)}',
+        _facts(files, tensors),
+        _files(files),
+        "</header><main>",
+    ]
+    parts.append(_notices(files))
+    if len(tensors) > 1:
+        parts += [_filters(tensors), _table(files, chosen)]
+    places = [file.path if len(files) > 1 else "" for file in files for _ in file.tensors]
+    parts += [_tensor(tensors[index], places[index], index, opened) for index, opened in chosen.items()]
+    parts.append("</main><footer>")
+    if len(chosen) < len(tensors):
+        parts.append(
+            f"<p>{len(chosen):,} of {len(tensors):,} tensors have their checks and pictures here: wrong ones first,"
+            " then in file order. --name PATTERN chooses.</p>"
+        )
+    parts.append(
+        "<p>Bars: values. Line: density of the law. Dashed: its limits. Each p is an upper bound on the probability"
+        " of a measurement this far off.</p>"
+        f"</footer><script>{script}</script></body></html>\n"
+    )
+    return "".join(parts)
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _chosen(tensors: Sequence[TensorStats]) -> dict[int, bool]:
+    """Positions of the tensors that get pictures, wrong ones first, each with whether it is open from the start."""
+    order = sorted(range(len(tensors)), key=lambda index: tensors[index].passed is not False)[:LIMIT]
+    first = {index for index in order[:_OPEN] if tensors[index].passed is False or len(tensors) == 1}
+    return {index: index in first for index in order}
+
+
+def _text(text: str) -> str:
+    return escape(printable(text))
+
+
+def _verdict(passed: bool | None, said: str) -> str:
+    word = f"{wording.SIGNS[passed]} {wording.ANSWERS[passed]}"
+    return f'<p class="verdict"><b class="{_COLORS[passed]}">{word}</b>{_text(said)}</p>'
+
+
+def _facts(files: Sequence[FileStats], tensors: Sequence[TensorStats]) -> str:
+    values = sum(tensor.measured.count for tensor in tensors)
+    said = f"{wording.counted(len(tensors), 'tensor')}, {wording.counted(values, 'value')}"
+    if any(file.checked for file in files):
+        said += f". {'Right files fail' if len(files) > 1 else 'A right file fails'} with p < {wording.rate(files)}"
+    return f'<p class="soft">{_text(said)}</p>'
+
+
+def _filters(tensors: Sequence[TensorStats]) -> str:
+    classes = [_class(tensor) for tensor in tensors]
+    counts = {name: sum(name in one.split() for one in classes) for name in ("wrong", "remarked", "unchecked")}
+    names = {"wrong": "wrong", "remarked": "with remarks", "unchecked": "not checked"}
+    buttons = f'<button type="button" value="all" aria-pressed="true">all {len(tensors):,}</button>' + "".join(
+        f'<button type="button" value="{name}" aria-pressed="false">{names[name]} {count:,}</button>'
+        for name, count in counts.items()
+        if count
+    )
+    return (
+        '<div class="bar" hidden><input type="search" placeholder="name or scheme" aria-label="Show only names or'
+        f' schemes with">{buttons}<output class="soft"></output></div>'
+    )
+
+
+def _class(tensor: TensorStats) -> str:
+    return _CLASSES[tensor.passed] + (" remarked" if wording.remarks(tensor) else "")
+
+
+def _files(files: Sequence[FileStats]) -> str:
+    """The answer for each of several files; for one file, where it is."""
+    if len(files) == 1:
+        return f'<p class="soft">{_text(files[0].path)}</p>' if os.path.dirname(files[0].path) else ""
+    lines = []
+    for file in files:
+        passed, said = wording.answer([file])
+        sign = f'<b class="{_COLORS[passed]}" title="{wording.ANSWERS[passed]}">{wording.SIGNS[passed]}</b>'
+        lines.append(f'<li>{sign} {_text(file.path)} <span class="soft">{_text(said)}</span></li>')
+    return f'<ul class="files">{"".join(lines)}</ul>'
+
+
+def _table(files: Sequence[FileStats], chosen: Mapping[int, bool]) -> str:
+    """A line for each tensor, in the order of the files."""
+    several = len(files) > 1
+    heads = [("answer", ""), *([("file", "file")] if several else []), ("tensor", ""), ("", ""), ("shape", "less")]
+    heads += [
+        ("dtype", "less"),
+        ("scheme", ""),
+        ("values", "num"),
+        *((name, "num") for name in ("mean", "std", "min", "max")),
+    ]
+    index = 0
+    rows = []
+    for file in files:
+        for tensor in file.tensors:
+            rows.append(_row(tensor, file.path if several else "", index, index in chosen))
+            index += 1
+    return (
+        '<div class="scroll"><table class="tensors"><thead><tr>'
+        + "".join(f'<th class="{kind}">{name}</th>' if kind else f"<th>{name}</th>" for name, kind in heads)
+        + f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _notices(files: Sequence[FileStats]) -> str:
+    """What is to be said of files as a whole."""
+    said = []
+    for file in files:
+        place = f"{file.path}: " if len(files) > 1 else ""
+        said += [_notice("remark", f"{place}{warning}") for warning in file.warnings[:_NOTICES]]
+        said += [_finding(place, finding) for finding in file.findings[:_NOTICES]]
+        said += [_notice("no", f"{place}missing: {name}, which the recipe has") for name in file.missing[:_NOTICES]]
+        rest = sum(max(0, len(kind) - _NOTICES) for kind in (file.warnings, file.findings, file.missing))
+        said += [_notice("soft", f"{place}and {rest:,} more")] if rest else []
+    return f'<ul class="notices">{"".join(said)}</ul>' if said else ""
+
+
+def _finding(place: str, finding: Finding) -> str:
+    names = ", ".join(finding.tensors[:20]) + (
+        f" and {len(finding.tensors) - 20:,} more" if finding.tensors[20:] else ""
+    )
+    return _notice("no" if finding.severity == "wrong" else "remark", f"{place}{finding.message}: {names}")
+
+
+def _notice(kind: str, said: str) -> str:
+    return f'<li class="{kind}">{_text(said)}</li>'
+
+
+def _row(tensor: TensorStats, place: str, index: int, linked: bool) -> str:
+    found = tensor.measured
+    known = found.sampled and found.finite
+    numbers = [f"{found.count:,}"]
+    numbers += [_number(value, 5) if known else "" for value in (found.mean, found.std, found.low, found.high)]
+    name = f'<a href="#t{index}">{_text(wording.name(tensor))}</a>' if linked else _text(wording.name(tensor))
+    drawn = linked and known and math.isfinite(found.high - found.low)
+    cells = [
+        (_COLORS[tensor.passed], f"{wording.SIGNS[tensor.passed]} {wording.WORDS[tensor.passed]}"),
+        *([("file", _text(place))] if place else []),
+        ("name", name),
+        ("", svg.thumbnail(f"b{index}") if drawn else ""),
+        ("less", format_shape(tensor.shape)),
+        ("less", _text(tensor.kind)),
+        ("scheme", _text(tensor.spec.title) if tensor.spec else ""),
+        *(("num", number) for number in numbers),
+    ]
+    row = "".join(f'<td class="{kind}">{cell}</td>' if kind else f"<td>{cell}</td>" for kind, cell in cells)
+    return f'<tr class="{_class(tensor)}" data-t="t{index}">{row}</tr>'
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}g}".replace("-", "−")
+
+
+def _tensor(tensor: TensorStats, place: str, index: int, opened: bool) -> str:
+    """What is to be said of one tensor, to be opened."""
+    sign, color = wording.SIGNS[tensor.passed], _COLORS[tensor.passed]
+    scheme = _text(tensor.spec.title) if tensor.spec else "no scheme"
+    return (
+        f'<details id="t{index}" class="{_class(tensor)}"{" open" if opened else ""}>'
+        f'<summary><b class="{color}">{sign}</b>{_text(f"{place}: " if place else "")}{_text(wording.name(tensor))}'
+        f'<span class="soft">{format_shape(tensor.shape)} {_text(tensor.kind)}, {scheme}</span></summary>'
+        f'<div class="tensor"><div class="said">{_said(tensor)}</div>'
+        f'<div class="pictures">{_pictures(tensor, index)}</div></div></details>'
+    )
+
+
+def _said(tensor: TensorStats) -> str:
+    found = tensor.measured
+    said = f"<p>{_text(wording.expectation(tensor.spec))}</p>" if tensor.spec else ""
+    said += f'<p class="soft">{_text(wording.found(found))}</p>'
+    if tensor.problem:
+        said += f'<p class="no">{_text(tensor.problem)}</p>'
+    for finding in tensor.findings:
+        said += f'<p class="{"no" if finding.severity == "wrong" else "remark"}">{_text(finding.message)}</p>'
+    if tensor.looks_like:
+        said += f"<p><b>looks like {_text(' or '.join(tensor.looks_like))}</b></p>"
+    if not tensor.tests:
+        return said
+    rows = "".join(
+        f"<tr><td>{_text(test.name)}{_small(wording.note(test))}</td><td>{_number(test.measured, 6)}</td>"
+        f'<td>{_text(wording.expected(test))}</td><td class="{_COLORS[test.passed]}">{wording.SIGNS[test.passed]}</td>'
+        f"<td>{'' if test.p is None else _number(max(test.p, 1e-300), 2)}</td></tr>"
+        for test in tensor.tests
+    )
+    heads = "<th>check</th><th>measured</th><th>expected</th><th></th><th>p ≤</th>"
+    return f'{said}<table class="checks"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _small(text: str) -> str:
+    return f"<br><small>{_text(text)}</small>" if text else ""
+
+
+def _pictures(tensor: TensorStats, index: int) -> str:
+    picture, qq = picture_of(tensor, 60), qq_of(tensor)
+    if picture is None:
+        return f"<p>{wording.amount(tensor.measured)}</p>"
+    caption = "values and the density of the law" if picture.curve.size else "values"
+    drawn = f'<figure class="wide"><figcaption>{caption}</figcaption>{svg.histogram(picture, f"b{index}")}</figure>'
+    if qq:
+        caption = "quantiles against the law’s"
+        drawn += f'<figure class="square"><figcaption>{caption}</figcaption>{svg.qq_plot(qq)}</figure>'
+    return drawn
