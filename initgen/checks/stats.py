@@ -94,7 +94,7 @@ def stats(
             raise FormatError(f"{path}: no tensor is called {' or '.join(patterns)}", f"it has {_some(every)}")
     find: Expect = expect or (lambda source: recipe.get(source.stored.name))
     specs = [find(source) for source in sources]
-    if expect and sources and not any(specs):
+    if expect and sources and not any(specs) and not any(0 in source.stored.shape for source in sources):
         stored = sources[0].stored
         raise BadParameter(f"{path}: {stored.name} holds {stored.kind}, which no scheme of weights makes")
     # One share more for what the tensors have in common.
@@ -121,8 +121,8 @@ def expect_scheme(make: Callable[..., TensorSpec]) -> Expect:
 
     def expect(source: Source) -> TensorSpec | None:
         stored = source.stored
-        if stored.dtype is None or stored.dtype.whole:
-            return None  # counters and positions beside the weights
+        if stored.dtype is None or stored.dtype.whole or 0 in stored.shape:
+            return None  # counters and positions beside the weights, and what has no values to be held against anything
         return make(name=stored.name, shape=stored.shape, dtype=stored.dtype.name)
 
     return expect

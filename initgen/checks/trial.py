@@ -17,9 +17,9 @@ from initgen.laws import Constant, Law
 
 Floats = NDArray[np.float64]
 
-# The tests that can fail by chance, each of which gets its share of the false alarms: mean, variance, shape, order, zeros,
-# precision, copies, and mean and variance along either axis.
-CHANCES = 11
+# The tests that can fail by chance, each of which gets its share of the false alarms: mean, variance, shape, the farthest
+# value, order, zeros, precision, copies, and mean and variance along either axis.
+CHANCES = 12
 # Below this, the bound for the correlation does not hold; see evidence.of_correlation.
 _LEAST_FOR_CORRELATION = 1000
 # Copies are asked for where keys of as many values agree by chance with less than this probability.
@@ -86,6 +86,7 @@ def _tests(measured: Measured, law: Law, dtype: DType, cells: Cells, share: floa
     distance = cells.distance(measured.cells)
     p = of_distance(distance, n)
     tests.append(Test("shape (KS distance)", distance, 0.0, p >= share, p))
+    tests.append(_farthest(measured, law, dtype, share))
     if n >= _LEAST_FOR_CORRELATION and math.isfinite(measured.lag):
         r = measured.lagged(cells.mean) / (n - 1) / cells.variance
         p = of_correlation(r, n - 1)
@@ -113,6 +114,32 @@ def _bounds(measured: Measured, law: Law, dtype: DType, cells: Cells, share: flo
     return tests
 
 
+def _farthest(measured: Measured, law: Law, dtype: DType, share: float) -> Test:
+    """Whether a value is further out than so many draws reach, inside of bounds that are far away or none.
+
+    By Boole's inequality: the probability of one, times their number. What rounding to the dtype, twice at most, may have
+    added to it is taken off, and between bounds a step of the grid of values that it may have been drawn from.
+    """
+    answers = []
+    low, high = law.support
+    grain = 2.0 ** -min(22, dtype.digits - 1) * (high - low) if math.isfinite(high - low) else 0.0
+    for x, sign in ((measured.low, -1.0), (measured.high, 1.0)):
+        inner = x - sign * (2 * 2.0**-dtype.digits * abs(x) + dtype.smallest + grain)
+        tail = law.cdf(inner) if sign < 0 else _above(law, inner)
+        answers.append((min(1.0, 2 * measured.finite * tail), x))
+    p, x = min(answers)
+    off = (x - law.mean) / law.std
+    note = f"{off:+.3g} std from the mean"
+    return Test("farthest value", x, law.mean, p >= share, p, note)
+
+
+def _above(law: Law, x: float) -> float:
+    """The probability of a value above ``x``, with all its digits where the law is symmetric."""
+    low, high = law.support
+    symmetric = low + high == 2 * law.mean if math.isfinite(high - low) else math.isinf(low) and math.isinf(high)
+    return law.cdf(2 * law.mean - x) if symmetric else 1.0 - law.cdf(x)
+
+
 class _Averages:
     """How likely averages over values of a stored law are."""
 
@@ -127,7 +154,9 @@ class _Averages:
         """The p of a mean of ``n`` values, and what to say of it; 1 where it is clearly not below ``least``."""
         error = (found - self.cells.mean) / self.std
         off = error * math.sqrt(n)
-        return self._p(error, self.scaled, n, 1.0, least), f"{off:+{'.1f' if abs(off) < 1e4 else '.3g'}} standard errors"
+        return self._p(
+            error, self.scaled, n, 1.0, least
+        ), f"{off:+{'.1f' if abs(off) < 1e4 else '.3g'}} standard errors"
 
     def variance(self, found: float, n: int, least: float) -> tuple[float, str]:
         """The same of a mean square distance of ``n`` values from the law's mean."""

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from initgen.checks.cells import cells_for, cells_of
+from initgen.checks.cells import cells_for, cells_of, grid
 from initgen.core.dtypes import DTYPES
 from initgen.laws import Normal, TruncatedNormal, Uniform
+from initgen.streams.native import Draw
 
 LAWS = {
     "uniform": (Uniform(-0.2449, 0.2449), scipy.stats.uniform(-0.2449, 0.4898)),
@@ -93,19 +94,100 @@ def vars_of(law):
     return [getattr(law, name) for name in law.__dataclass_fields__]
 
 
-@pytest.mark.parametrize("dtype", NARROW)
-def test_bounds_are_what_rounding_can_make_of_the_exact_ones(dtype):
+@pytest.mark.parametrize(("name", "dtype"), list(itertools.product(["uniform", "truncated"], NARROW)))
+def test_bounds_are_the_outermost_values_and_no_further(name, dtype):
     dtype = DTYPES[dtype]
-    for name in ("uniform", "truncated"):
-        low, high = LAWS[name][0].support
+    low, high = LAWS[name][0].support
+    held, rounded = (cells_of(LAWS[name][0], dtype, held) for held in (True, False))
+    assert (held.low, held.high) == (dtype.above(low), dtype.below(high))
+    nearest = np.array([low, high]).astype(dtype.numpy).astype(np.float64)
+    assert (rounded.low, rounded.high) == tuple(nearest)
+    for cells in (held, rounded):
+        assert (cells.low, cells.high) == (cells.values[0], cells.values[-1])
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_a_bound_just_below_the_middle_of_two_values_may_be_rounded_up_by_way_of_float32(dtype):
+    dtype = DTYPES[dtype]
+    odd = 1 + 2.0 ** (1 - dtype.digits)
+    high = (1 + 3 * 2.0**-dtype.digits) * (1 - 2.0**-30)
+    assert dtype.nearest(high) == odd
+    above = float(np.float32(high).astype(dtype.numpy))
+    assert above > odd
+    assert cells_of(Uniform(-high, high), dtype, held=False).high == above
+    assert cells_of(Uniform(-high, high), dtype, held=True).high == odd
+
+
+@pytest.mark.parametrize(("name", "dtype"), list(itertools.product(LAWS, NARROW)))
+def test_the_cdf_is_scipys_where_rounding_turns(name, dtype):
+    """Between each value and its neighbour, taken by ml_dtypes."""
+    dtype = DTYPES[dtype]
+    law, theirs = LAWS[name]
+    cells = cells_of(law, dtype, held=False)
+    stored = cells.order[cells.ends].astype(f"u{dtype.itemsize}").view(dtype.numpy)
+    with np.errstate(over="ignore"):
+        above = np.nextafter(stored, dtype.numpy.type(dtype.largest)).astype(np.float64)
+    value = stored.astype(np.float64)
+    keep = (value < cells.high) & (value > cells.low) & (value != 0)
+    middles = (value + above) / 2
+    np.testing.assert_allclose(cells.below[keep], theirs.cdf(middles)[keep], rtol=0, atol=4e-15)
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+@pytest.mark.parametrize("std", [1.0, 0.02, 1e-4, 1e-6])
+def test_zeros_have_the_probability_of_what_is_rounded_to_them(std, dtype):
+    """With what a uniform law of float32 adds: 2^-22."""
+    dtype = DTYPES[dtype]
+    if std < dtype.smallest:
+        return
+    half = dtype.smallest / 2
+    for law, theirs in (
+        (Normal(0.0, std), scipy.stats.norm(0, std)),
+        (Uniform(-std, std), scipy.stats.uniform(-std, 2 * std)),
+        (Uniform(0.0, std), scipy.stats.uniform(0, std)),
+    ):
+        wanted = theirs.cdf(half) - theirs.cdf(-half)
         for held in (True, False):
-            cells = cells_of(LAWS[name][0], dtype, held)
-            # JAX rounds the bound before it rounds the value: two roundings in narrow dtypes, one in wide ones.
-            past = 2.0**-dtype.digits if dtype.itemsize <= 2 else 0.0
-            assert cells.low == float(np.float64(low - past * abs(low)).astype(dtype.numpy))
-            assert cells.high == float(np.float64(high + past * abs(high)).astype(dtype.numpy))
-            inside = dtype.above(low) <= cells.values[0] and cells.values[-1] <= dtype.below(high)
-            assert inside or not held
+            assert cells_of(law, dtype, held).zero == pytest.approx(min(1.0, wanted + 2.0**-22), rel=1e-9)
+    assert cells_of(Uniform(std, 2 * std), dtype).zero == 0
+
+
+def test_wide_dtypes_have_the_few_zeros_of_a_coarse_uniform_law():
+    assert cells_of(Normal(0.0, 1.0), DTYPES["float32"]).zero == 2.0**-22
+    # float32 draws with 23 random bits, as JAX makes them, are 0 with this probability:
+    assert np.mean(np.arange(1 << 23) * np.float32(2.0**-22) == 1) < 2.0**-22
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", NARROW)
+@pytest.mark.parametrize("name", ["uniform", "normal", "truncated"])
+def test_all_words_of_the_native_stream_make_the_stored_law(name, dtype):
+    """What the stream's 2^32 words are off by, double rounding included, a billion values cannot show.
+
+    For those D sqrt(n) and the errors of mean and variance, in standard errors, are under 0.01.
+    """
+    dtype = DTYPES[dtype]
+    cells = cells_of(LAWS[name][0], dtype)
+    draw = Draw(LAWS[name][0], dtype, 1 << 32)
+    counts = np.zeros(256**dtype.itemsize, np.int64)
+    block = 1 << 19
+    for start in range(0, 1 << 32, block):
+        counts += np.bincount(draw(AllWords(), start, block).view(f"u{dtype.itemsize}"), minlength=counts.size)
+    assert cells.distance(counts) < 2e-7
+    order, values, _ = grid(dtype.name)
+    share = counts[order] / 2**32
+    values, share = values[share > 0], share[share > 0]
+    assert abs(math.fsum(share * values) - cells.mean) < 1e-7 * math.sqrt(cells.variance)
+    assert math.fsum(share * (values - cells.mean) ** 2) == pytest.approx(cells.variance, rel=3e-7)
+    assert cells.low <= values[0]
+    assert values[-1] <= cells.high
+
+
+class AllWords:
+    """Every word once, in place of a random stream."""
+
+    def words32(self, start, count):
+        return np.arange(start, start + count, dtype=np.uint32)
 
 
 @pytest.mark.parametrize("dtype", NARROW)

@@ -110,6 +110,14 @@ def test_what_is_wrong_is_seen_by_the_test_that_is_for_it(name):
     assert by in failed(found)
 
 
+@pytest.mark.parametrize(("value", "seen"), [(0.02 * 4.5, False), (0.02 * 9, True), (1.0, True), (-1.0, True)])
+@pytest.mark.parametrize("scheme", ["random_normal:stddev=0.02", "trunc_normal:std=0.02"])
+def test_one_value_that_no_draw_reaches_is_seen_where_no_bound_is_near(scheme, value, seen):
+    values = RNG.normal(0, 0.02, (300, 700))
+    values[17, 5] = value
+    assert ("farthest value" in failed(answer(values, scheme))) == seen
+
+
 def test_float64_that_was_float32_is_seen():
     found = answer(right((50, 40)), dtype="float64")
     assert failed(found) == {"precision (binary digits)"}
