@@ -56,6 +56,10 @@ format: $(VENV)/.done ## lay out the code
 readme: $(VENV)/.done ## write what the commands print into README.md
 	$(BIN)/python tests/test_readme.py
 
+bench-stats: $(VENV)/.done ## how often stats is wrong, and what it sees, into docs/stats.md
+	$(BIN)/python benchmarks/calibration.py --write docs/stats.md
+	$(BIN)/python benchmarks/power.py --write docs/stats.md
+
 pictures: $(VENV)/.done ## draw the pictures of README.md anew
 	$(BIN)/python docs/pictures/make.py
 

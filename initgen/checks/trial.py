@@ -18,10 +18,12 @@ from initgen.laws import Constant, Law
 Floats = NDArray[np.float64]
 
 # The tests that can fail by chance, each of which gets its share of the false alarms: mean, variance, shape, the farthest
-# value, order, zeros, precision, copies, and mean and variance along either axis.
-CHANCES = 12
+# value, order, zeros, different values, precision, copies, and mean and variance along either axis.
+CHANCES = 13
 # Below this, the bound for the correlation does not hold; see evidence.of_correlation.
 _LEAST_FOR_CORRELATION = 1000
+# The coarsest grid that frameworks draw float32 from, with room for one end that counts twice.
+_GRID = 2.0**-22
 # Copies are asked for where keys of as many values agree by chance with less than this probability.
 _NO_CHANCE = 1e-12
 
@@ -97,6 +99,8 @@ def _tests(measured: Measured, law: Law, dtype: DType, cells: Cells, share: floa
     found = measured.zeros / measured.count
     p = of_count(measured.zeros, measured.count, cells.zero)
     tests.append(Test("zeros", found, cells.zero, p >= share, p, f"{measured.zeros:,} zeros"))
+    if dtype.itemsize > 2:
+        tests.append(_distinct(measured, cells, share))
     return tests
 
 
@@ -138,6 +142,27 @@ def _above(law: Law, x: float) -> float:
     low, high = law.support
     symmetric = low + high == 2 * law.mean if math.isfinite(high - low) else math.isinf(low) and math.isinf(high)
     return law.cdf(2 * law.mean - x) if symmetric else 1.0 - law.cdf(x)
+
+
+def _distinct(measured: Measured, cells: Cells, share: float) -> Test:
+    """Whether too many of the first values are equal: clipped, or once of a dtype with few values, as int8 that was scaled.
+
+    The i-th value is equal to one before it with a probability of at most i times that of the likeliest value. So how many
+    are is at most a sum of independent draws, whose upper tail is below Poisson's: Chernoff's bound again.
+    """
+    n, equal = measured.sampled, measured.sampled - measured.distinct
+    # A cell is 2^16 values of float32, in which the density is at most twice its mean; or a step of a grid of 2^22.
+    likeliest = max(_GRID, 2 * 2.0**-16 * float(cells.weights.max()))
+    mean = n * n / 2 * likeliest
+    p = math.exp(-min(equal * math.log(equal / mean) - equal + mean, 745)) if equal > mean else 1.0
+    return Test(
+        "distinct values",
+        measured.distinct / n,
+        1.0,
+        p >= share,
+        p,
+        f"{equal:,} of the first {n:,} are equal to another",
+    )
 
 
 class _Averages:

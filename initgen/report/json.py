@@ -1,4 +1,7 @@
-"""Results as JSON: one document, plain names, null where there is no number."""
+"""Results as JSON: one document, plain names, null where there is no number.
+
+``schema`` names the shape of an answer. Under one name keys may be added, and none goes or changes its meaning.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from initgen.checks.stats import FileStats
     from initgen.checks.tensor import TensorStats
     from initgen.checks.verify import Verified
+    from initgen.core.errors import InitgenError
     from initgen.core.params import Param
     from initgen.engine.files import Plan
     from initgen.engine.write import Written
@@ -108,10 +112,16 @@ def _passed(files: Sequence[FileStats | Verified], complete: bool) -> bool | Non
     return (True if complete else None) if all(file.passed for file in files) else False
 
 
-def of_stats(files: list[FileStats], *, complete: bool) -> dict[str, Any]:
-    """The answer of `stats`; ``complete`` where no file was without one."""
+def of_stats(files: Sequence[FileStats], errors: Sequence[tuple[str, InitgenError]] = ()) -> dict[str, Any]:
+    """The answer of `stats`, as docs/stats.schema.json describes it.
+
+    Args:
+        errors: paths without an answer, and why.
+    """
     return {
-        "passed": _passed(files, complete),
+        "schema": "initgen.stats/1",
+        "passed": _passed(files, not errors),
+        "errors": [{"path": path, "message": error.message, "hint": error.hint or None} for path, error in errors],
         "files": [
             {
                 "path": file.path,
@@ -146,6 +156,7 @@ def _of_tensor(tensor: TensorStats) -> dict[str, Any]:
         "expected": tensor.spec.title if tensor.spec else None,
         "law": str(tensor.spec.made) if tensor.spec else None,
         "passed": tensor.passed,
+        "drawn": tensor.drawn or None,
         "problem": tensor.problem or None,
         "looks_like": tensor.looks_like,
         "findings": [_of_finding(finding) for finding in tensor.findings],
@@ -168,6 +179,7 @@ def _of_finding(finding: Finding) -> dict[str, Any]:
 def of_verified(files: list[Verified], *, complete: bool) -> dict[str, Any]:
     """The answer of `verify`; ``complete`` where no file was without one."""
     return {
+        "schema": "initgen.verify/1",
         "passed": _passed(files, complete),
         "files": [
             {
@@ -189,6 +201,7 @@ def of_verified(files: list[Verified], *, complete: bool) -> dict[str, Any]:
 def of_diff(answer: Diff) -> dict[str, Any]:
     """The answer of `diff`."""
     return {
+        "schema": "initgen.diff/1",
         "equal": answer.equal,
         "a": answer.a,
         "b": answer.b,

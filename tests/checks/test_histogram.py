@@ -39,7 +39,9 @@ def test_bars_and_quantiles_are_those_of_numpy(name, dtype):
     assert (abs(quantiles.values[inner] - found) <= 0.02 * wide.std() + abs(found) / 128).all()
 
 
-@pytest.mark.parametrize("values", [[], [1.0], [2.0, 2.0], [np.nan], [-np.inf, 1.0], [0, 1e-310, 2e-310], [-1.7e308, 1.7e308]])
+@pytest.mark.parametrize(
+    "values", [[], [1.0], [2.0, 2.0], [np.nan], [-np.inf, 1.0], [0, 1e-310, 2e-310], [-1.7e308, 1.7e308]]
+)
 def test_there_is_no_picture_of_values_that_are_not_apart(values):
     measured = measure(source_of_array(np.array(values, np.float64), DTYPES["float64"], "w"))
     assert histogram_of(measured, "float64") is None

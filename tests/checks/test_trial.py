@@ -97,6 +97,14 @@ WRONG = {
     "two equal short rows": (rows_equal(), "equal rows"),
     "one value in a hundred is zero": (np.where(RNG.random((300, 700)) < 0.01, 0, right((300, 700))), "zeros"),
     "five zeros": (np.where(np.arange(210_000).reshape(300, 700) % 50_000 == 3, 0, right((300, 700))), "zeros"),
+    "tails clipped by a hundredth": (
+        np.clip(right((10, 100)), *np.array([-0.99, 0.99]) * limit((10, 100))),
+        "distinct values",
+    ),
+    "of int8, scaled": (
+        np.rint(right((300, 700)) / limit((300, 700)) * 127) * (limit((300, 700)) / 127),
+        "distinct values",
+    ),
     "of float16": (right((300, 700)).astype(np.float16), "precision (binary digits)"),
     "of bfloat16": (right((300, 700)).astype(ml_dtypes.bfloat16), "precision (binary digits)"),
 }
