@@ -44,7 +44,7 @@ def show_stats(out: Screen, file: FileStats) -> None:
     for warning in file.warnings:
         out.paragraph((f"{shown}: {warning}", "yellow"))
     if len(file.tensors) == 1:
-        _show_tensor(out, shown, file.tensors[0])
+        _show_tensor(out, shown, file.tensors[0], whole=True)
         _show_findings(out, file.findings)
     else:
         _show_model(out, shown, file)
@@ -60,7 +60,7 @@ def _show_model(out: Screen, shown: str, file: FileStats) -> None:
     wrong = [tensor for tensor in file.tensors if tensor.passed is False]
     for tensor in wrong[:_TENSORS]:
         out.print()
-        _show_tensor(out, shown, tensor)
+        _show_tensor(out, shown, tensor, whole=False)
     if len(wrong) > _TENSORS:
         more = _names(tensor.name for tensor in wrong[_TENSORS:])
         out.print()
@@ -128,7 +128,8 @@ def _reason(tensor: TensorStats) -> str:
     return ", ".join(failed + [finding.kind for finding in tensor.findings if finding.severity == "wrong"])
 
 
-def _show_tensor(out: Screen, shown: str, tensor: TensorStats) -> None:
+def _show_tensor(out: Screen, shown: str, tensor: TensorStats, *, whole: bool) -> None:
+    """One tensor; of its checks those that failed, or the ``whole``."""
     found, spec = tensor.measured, tensor.spec
     out.paragraph((f"{shown}: {printable(tensor.name)}, {format_shape(tensor.shape)} {tensor.kind}", "bold"))
     said = [("expected", f"{spec.title}: {made_by(spec)}")] if spec else []
@@ -138,9 +139,13 @@ def _show_tensor(out: Screen, shown: str, tensor: TensorStats) -> None:
         out.paragraph((tensor.problem, "red"), indent=2)
     if tensor.tests:
         rows: list[tuple[Cell, ...]] = [("check", "measured", "expected", "", "")]
-        for test in tensor.tests:
+        told = [test for test in tensor.tests if whole or not test.passed]
+        for test in told:
             rows.append((test.name, f"{test.measured:.6g}", _expected(test), _mark(test.passed), _note(test)))
-        show_table(out, rows, less=(4, 2, 1))
+        if told:
+            show_table(out, rows, less=(4, 2, 1))
+        if len(told) < len(tensor.tests):
+            out.paragraph(f"and {len(tensor.tests) - len(told)} other checks, which are ok", indent=2)
     if tensor.looks_like:
         out.paragraph(f"looks like: {'; '.join(tensor.looks_like)}", indent=2)
     _show_findings(out, [replace(finding, tensors=()) for finding in tensor.findings])
