@@ -82,6 +82,8 @@ def of_count(count: int, n: int, expected: float) -> float:
     share = count / n
     if share <= expected:
         return 1.0
+    if not expected:
+        return 0.0
     divergence = share * math.log(share / expected)
     if share < 1:
         divergence += (1 - share) * (math.log1p(-share) - math.log1p(-expected))

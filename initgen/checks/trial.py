@@ -88,7 +88,8 @@ def _tests(measured: Measured, law: Law, dtype: DType, cells: Cells, share: floa
     distance = cells.distance(measured.cells)
     p = of_distance(distance, n)
     tests.append(Test("shape (KS distance)", distance, 0.0, p >= share, p))
-    tests.append(_farthest(measured, law, dtype, share))
+    if not cells.beyond:  # else those that lie far out are counted
+        tests.append(_farthest(measured, law, dtype, share))
     if n >= _LEAST_FOR_CORRELATION and math.isfinite(measured.lag):
         r = measured.lagged(cells.mean) / (n - 1) / cells.variance
         p = of_correlation(r, n - 1)

@@ -8,7 +8,7 @@ import scipy.special
 import scipy.stats
 
 from initgen.checks.cells import cells_of
-from initgen.checks.evidence import of_average, of_correlation, of_distance
+from initgen.checks.evidence import of_average, of_correlation, of_count, of_distance
 from initgen.core.dtypes import DTYPES
 from initgen.laws import Normal, TruncatedNormal, Uniform
 
@@ -141,3 +141,7 @@ def test_what_no_draw_can_reach_is_impossible_and_what_is_expected_is_not():
     assert of_average(1.0, values, weights, 10) >= 2.0**-10
     assert of_average(-1.0, values, weights, 10) >= 2.0**-10
     assert of_average(1.0, values, weights, 30) < 1e-6
+
+
+def test_a_count_of_what_cannot_be_has_no_probability():
+    assert (of_count(0, 10, 0.0), of_count(1, 10, 0.0)) == (1.0, 0.0)

@@ -99,11 +99,12 @@ def test_narrow_dtypes_pass(jax, failures, case, dtype):
     assert failures(w, case.scheme) == []
 
 
-def test_the_128_values_that_jax_draws_in_bfloat16_are_not_the_law(jax, failures):
+def test_the_128_values_that_jax_draws_in_bfloat16_pass_as_its_own(jax, failures):
     """JAX draws from [-1, 1) in steps of 1/64 here, which moves the mean by half a step: a million values show it."""
     w = drawn(jax, NAMED[0], (1024, 1024), "bfloat16")
     assert np.unique(w.astype(np.float32)).size == 128
-    assert set(failures(w, "he_uniform")) == {"mean", "shape (KS distance)"}
+    assert failures(w, "he_uniform") == []
+    assert failures(w * np.float32(0.98), "he_uniform")
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
