@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 
+from initgen.checks.candidates import FAR_FETCHED, Place, Reading, readings
 from initgen.checks.cells import cells_for
 from initgen.checks.evidence import of_distance
 from initgen.checks.measure import Measured
 from initgen.core.dtypes import DType
 from initgen.core.errors import InitgenError
-from initgen.core.shapes import LAYOUTS, Kernel, Shape
+from initgen.core.shapes import Kernel, Layout, Shape
 from initgen.laws import Constant, Law, Normal, TruncatedNormal, Uniform
-from initgen.schemes import SCHEMES
 from initgen.schemes.keras import CUT_STD
-from initgen.specs.tensor import TensorSpec, tensor_spec
+from initgen.specs.tensor import TensorSpec
 
 # A law is named when mean and variance are within this many standard errors, and its shape is this likely.
 _CLOSE = 4.0
@@ -25,7 +25,9 @@ def lookalikes(measured: Measured, shape: Shape, dtype: DType, wanted: TensorSpe
     if measured.low == measured.high:
         return [f"constant {measured.low:.6g}"]
     found: dict[str, str] = {}
-    for title, law in _candidates(shape, wanted):
+    for title, law, cost in _candidates(shape, wanted):
+        if found and cost > FAR_FETCHED:
+            break  # where something ordinary fits, the far-fetched only confuses
         # One law under several names (torch_default is kaiming_uniform:a=√5) is said once.
         if title not in found and str(law) not in found.values() and fits(measured, law, dtype):
             found[title] = str(law)
@@ -50,30 +52,43 @@ def fits(measured: Measured, law: Law, dtype: DType) -> bool:
     return of_distance(cells.distance(measured.cells), n) > _LIKELY
 
 
-def _candidates(shape: Shape, wanted: TensorSpec | None) -> Iterator[tuple[str, Law]]:
-    here = wanted.kernel.layout if wanted else "keras"
-    layouts = (here, *(layout for layout in LAYOUTS if layout != here))
+def _candidates(shape: Shape, wanted: TensorSpec | None) -> Iterator[tuple[str, Law, float]]:
+    """What it may be: the known mistakes first, then what is common before what is rare, each with its cost."""
+    here: Layout = wanted.kernel.layout if wanted else "keras"
     if wanted and wanted.scheme.fans == "shape" and wanted.fan_in is None and wanted.fan_out is None:
-        yield from _with_kernels(wanted, shape, layouts[1])
+        yield from ((title, law, 0.0) for title, law in _with_kernels(wanted, shape, _other(here)))
     if wanted and isinstance(wanted.made, Law):
-        yield from _mistakes(wanted.title, wanted.made)
-    for layout in layouts:
-        for scheme in SCHEMES:
-            if scheme.rule is None or scheme.fans == "given":
-                continue
-            try:
-                spec = tensor_spec(scheme.name, shape, layout=layout)
-            except InitgenError:
-                continue
-            suffix = f" --layout {layout}" if layout != here and scheme.fans == "shape" else ""
-            assert isinstance(spec.made, Law)
-            yield scheme.name + suffix, spec.made
+        yield from ((title, law, 0.0) for title, law in _mistakes(wanted.title, wanted.made))
+    for reading in sorted(readings(shape, Place()), key=lambda reading: _distance(reading, here)):
+        if isinstance(reading.made, Law) and not isinstance(reading.made, Constant):
+            yield _said(reading, here), reading.made, reading.cost
 
 
-def _with_kernels(wanted: TensorSpec, shape: Shape, other: str) -> Iterator[tuple[str, Law]]:
+def _other(layout: Layout) -> Layout:
+    return "torch" if layout == "keras" else "keras"
+
+
+def _distance(reading: Reading, here: Layout) -> float:
+    """How far from what one thinks of first: rare, or by the fans of another layout than the one that was asked for."""
+    return reading.cost + (4.0 if reading.layout == _other(here) else 0.0)
+
+
+def _said(reading: Reading, here: Layout) -> str:
+    """A reading as options of the command line."""
+    said = reading.scheme
+    if reading.fan_out is not None:
+        return f"{said} --fan-in {reading.fan_in} --fan-out {reading.fan_out}"
+    if reading.fan_in is not None:
+        return f"{said} --fan-in {reading.fan_in}"
+    if reading.layout == _other(here):
+        said += f" --layout {reading.layout}"
+    return said + (" --depthwise" if reading.axes == "depthwise" else "")
+
+
+def _with_kernels(wanted: TensorSpec, shape: Shape, other: Layout) -> Iterator[tuple[str, Law]]:
     """The scheme that was asked for, with the axes read otherwise."""
     here = wanted.kernel.layout
-    readings = [(f"fans of the other layout: --layout {other}", Kernel("torch" if other == "torch" else "keras"))]
+    readings = [(f"fans of the other layout: --layout {other}", Kernel(other))]
     if len(shape) > 2:
         readings += [
             ("fans of a depthwise kernel: --depthwise", Kernel(here, wanted.kernel.groups, depthwise=True)),

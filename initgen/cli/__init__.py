@@ -20,6 +20,7 @@ from initgen.core.errors import InitgenError, printable
 COMMANDS = {
     "sample": "initgen.cli.sample",
     "stats": "initgen.cli.stats",
+    "identify": "initgen.cli.identify",
     "verify": "initgen.cli.verify",
     "diff": "initgen.cli.diff",
     "spec": "initgen.cli.spec",

@@ -60,3 +60,19 @@ def test_a_tensor_that_passes_is_not_said_to_look_like_another(tmp_path):
     path = str(tmp_path / "w.npy")
     np.save(path, initgen.sample("he_uniform", SHAPE))
     assert initgen.stats(path, "he_uniform").tensors[0].looks_like == ()
+
+
+def test_ordinary_schemes_are_named_before_far_fetched_ones(tmp_path):
+    path = str(tmp_path / "w.npy")
+    # Glorot's law for a square; the first layer's of SIREN, the hidden layers' and xformers' are other laws there.
+    np.save(path, uniform(1 / 200, (200, 200)).astype(np.float32))
+    assert initgen.stats(path, "he_uniform").tensors[0].looks_like == ("glorot_uniform",)
+    # 0.02 is also GPT-NeoX' small_init for a width of 1000.
+    np.save(path, normal(0.02, (200, 1000)).astype(np.float32))
+    assert initgen.stats(path, "he_uniform").tensors[0].looks_like[0] == "random_normal:stddev=0.02"
+
+
+def test_a_far_fetched_scheme_is_named_where_nothing_else_fits(tmp_path):
+    path = str(tmp_path / "w.npy")
+    np.save(path, uniform(2 / (300 + 4 * 700)).astype(np.float32))
+    assert initgen.stats(path, "he_uniform").tensors[0].looks_like == ("small_init_uniform",)
