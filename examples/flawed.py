@@ -1,4 +1,4 @@
-"""Write a model with what goes wrong in practice: ``python examples/flawed.py FILE.safetensors``; `initgen stats` finds it."""
+"""Write a model with what goes wrong in practice: ``python examples/flawed.py FILE.safetensors``; `stats` finds it."""
 
 import sys
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from initgen.checks.candidates import FAR_FETCHED, Place, Reading, readings
 from initgen.checks.cells import cells_for
 from initgen.checks.evidence import of_distance
+from initgen.checks.identity.candidates import FAR_FETCHED, Place, Reading, readings
 from initgen.checks.measure import Measured
 from initgen.core.dtypes import DType
 from initgen.core.errors import InitgenError

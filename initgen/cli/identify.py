@@ -29,7 +29,7 @@ def command(files: tuple[str, ...], names: tuple[str, ...], **given: Any) -> int
 
     Exit code 0: there is an answer, which may be that nobody can tell. 2: no answer.
     """
-    from initgen.checks.identify import identify
+    from initgen.checks.identity.identify import identify
 
     if given["as_spec"] and len(files) != 1:
         raise click.UsageError(f"--as-spec takes one FILE, not {len(files)}")
@@ -57,7 +57,7 @@ def command(files: tuple[str, ...], names: tuple[str, ...], **given: Any) -> int
 def _print_spec(answer: Any, as_json: bool) -> None:
     import sys
 
-    from initgen.checks.described import describe_file
+    from initgen.checks.identity.described import describe_file
     from initgen.core.errors import printable
     from initgen.report.identify import comment
     from initgen.specs.derive import dumps

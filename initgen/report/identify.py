@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from initgen.checks.candidates import SYNONYMS
-from initgen.checks.groups import Group, groups_of
+from initgen.checks.identity.candidates import SYNONYMS
+from initgen.checks.identity.groups import Group, groups_of
 from initgen.core.errors import printable
 from initgen.core.shapes import format_shape
 from initgen.laws import Constant, Law, Uniform
@@ -15,9 +15,9 @@ from initgen.report.console import Part, Screen, columns, show_facts
 from initgen.report.text import summary
 
 if TYPE_CHECKING:
-    from initgen.checks.candidates import Reading
-    from initgen.checks.described import Described
-    from initgen.checks.identity import FileIdentity, Guess, TensorIdentity
+    from initgen.checks.identity.candidates import Reading
+    from initgen.checks.identity.described import Described
+    from initgen.checks.identity.result import FileIdentity, Guess, TensorIdentity
 
 _HEADINGS = {
     "cannot tell": "cannot tell",

@@ -16,7 +16,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from initgen.checks.identify import identify
+from initgen.checks.identity.identify import identify
 from initgen.laws import Constant, Normal, TruncatedNormal, Uniform
 from initgen.schemes.padded import Padded
 

@@ -3,12 +3,12 @@
 import math
 from dataclasses import dataclass, replace
 
-from initgen.checks.candidates import COMMON, Place, Reading, readings
-from initgen.checks.identity import Rejected
-from initgen.checks.likelihood import Fit, Ladder, coarse, fit, fitted, key_of, ladder_of, objection, trimmed
+from initgen.checks.identity.candidates import COMMON, Place, Reading, readings
+from initgen.checks.identity.likelihood import Fit, Ladder, coarse, fit, fitted, key_of, ladder_of, objection, trimmed
+from initgen.checks.identity.result import Rejected
+from initgen.checks.identity.structures import structures
 from initgen.checks.measure import Measured, measure, nothing
 from initgen.checks.source import Source
-from initgen.checks.structures import structures
 from initgen.core.dtypes import DType
 from initgen.laws import Constant, Law, Normal, TruncatedNormal, Uniform
 

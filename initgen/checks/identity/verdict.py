@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from initgen.checks.identity import Guess, TensorIdentity, Verdict
-from initgen.checks.likelihood import family_of, key_of, slack
-from initgen.checks.options import Option, Tried
+from initgen.checks.identity.likelihood import family_of, key_of, slack
+from initgen.checks.identity.options import Option, Tried
+from initgen.checks.identity.result import Guess, TensorIdentity, Verdict
 from initgen.checks.source import Source
 from initgen.laws import Law
 from initgen.schemes.structure import Structure

@@ -4,7 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from initgen.checks.candidates import Place
+from initgen.checks.identity.candidates import Place
 from initgen.core.errors import InitgenError
 from initgen.core.shapes import Kernel, Shape
 

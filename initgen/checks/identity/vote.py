@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from initgen.checks.candidates import Reading
+from initgen.checks.identity.candidates import Reading
 
 _ROUNDS = 12
 # A tensor of the same kind counts so much more than any other.

@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from initgen.checks.candidates import Reading
-from initgen.checks.identity import FileIdentity, TensorIdentity, Verdict
+from initgen.checks.identity.candidates import Reading
+from initgen.checks.identity.result import FileIdentity, TensorIdentity, Verdict
 
 # Tensors that are too few to tell by themselves stand with those that they are consistent with.
 _TOGETHER: dict[Verdict, Verdict] = {"consistent": "named"}

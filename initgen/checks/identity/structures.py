@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from initgen.checks.candidates import Axes, Reading
-from initgen.checks.likelihood import fit, fitted
+from initgen.checks.identity.candidates import Axes, Reading
+from initgen.checks.identity.likelihood import fit, fitted
 from initgen.checks.measure import Measured, measure
 from initgen.checks.source import Source, source_of_array
 from initgen.core.dtypes import DType

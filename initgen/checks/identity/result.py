@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from initgen.checks.candidates import Reading
-from initgen.checks.likelihood import Fit
+from initgen.checks.identity.candidates import Reading
+from initgen.checks.identity.likelihood import Fit
 from initgen.checks.measure import Measured
 from initgen.core.dtypes import DType
 from initgen.core.shapes import Shape

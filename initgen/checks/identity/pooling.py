@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from initgen.checks.likelihood import Fit, rounded, score
+from initgen.checks.identity.likelihood import Fit, rounded, score
+from initgen.checks.identity.neighbours import template_of
+from initgen.checks.identity.options import NAMELESS, Option, fitted_reading
 from initgen.checks.measure import Measured
-from initgen.checks.neighbours import template_of
-from initgen.checks.options import NAMELESS, Option, fitted_reading
 from initgen.checks.source import Source
 from initgen.laws import Normal
 

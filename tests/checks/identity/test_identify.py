@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from initgen.checks.described import describe_file
-from initgen.checks.groups import groups_of, patterns_of
-from initgen.checks.identify import identify
+from initgen.checks.identity.described import describe_file
+from initgen.checks.identity.groups import groups_of, patterns_of
+from initgen.checks.identity.identify import identify
 from initgen.laws import Normal
 
 RNG = np.random.Generator(np.random.PCG64(20261122))

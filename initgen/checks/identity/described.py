@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
-from initgen.checks.identity import FileIdentity, TensorIdentity
+from initgen.checks.identity.result import FileIdentity, TensorIdentity
 from initgen.core.errors import SpecError
 from initgen.core.shapes import Layout
 from initgen.specs.derive import Tree, tree_of

@@ -5,15 +5,15 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable
 
-from initgen.checks.identity import FileIdentity
-from initgen.checks.likelihood import FAR, key_of, slack
+from initgen.checks.identity.likelihood import FAR, key_of, slack
+from initgen.checks.identity.neighbours import kind_of, leaning_of, places_of, template_of
+from initgen.checks.identity.options import Option, try_out
+from initgen.checks.identity.pooling import pooled
+from initgen.checks.identity.result import FileIdentity
+from initgen.checks.identity.verdict import answer
+from initgen.checks.identity.vote import Ballot, elect
 from initgen.checks.measure import Measured
-from initgen.checks.neighbours import kind_of, leaning_of, places_of, template_of
-from initgen.checks.options import Option, try_out
-from initgen.checks.pooling import pooled
 from initgen.checks.source import Source, sources_of, stream_source
-from initgen.checks.verdict import answer
-from initgen.checks.vote import Ballot, elect
 from initgen.core.errors import FormatError
 from initgen.core.registry import fits
 from initgen.formats.parts import open_parts
