@@ -10,11 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from initgen.api import model, sample, stats, tensor, verify, write
+    from initgen.api import identify, model, sample, stats, tensor, verify, write
     from initgen.core.errors import InitgenError
 
 __version__ = "0.1.0"
-__all__ = ["InitgenError", "__version__", "model", "sample", "stats", "tensor", "verify", "write"]
+__all__ = ["InitgenError", "__version__", "identify", "model", "sample", "stats", "tensor", "verify", "write"]
 
 
 def __dir__() -> list[str]:

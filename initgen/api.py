@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from initgen.checks.identity.identify import identify as _identify
+from initgen.checks.identity.result import FileIdentity
 from initgen.checks.stats import FileStats, expect_scheme
 from initgen.checks.stats import stats as _stats
 from initgen.checks.verify import Verified
@@ -107,3 +109,16 @@ def verify(
 ) -> Verified:
     """Draw every tensor of a file anew from the recipe in it, or from ``specs``, and compare byte for byte."""
     return _verify(os.fspath(path), specs=specs, threads=threads)
+
+
+def identify(path: str | os.PathLike[str], **options: Any) -> FileIdentity:
+    """Say which schemes, layouts and parameters could have made each tensor of a file.
+
+    Args:
+        options: names (patterns of tensors), format, threads.
+
+    Raises:
+        InitgenError: the file cannot be read.
+    """
+    form = options.pop("format", None)
+    return _identify(os.fspath(path), form=form, **options)

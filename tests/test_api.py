@@ -100,3 +100,10 @@ def test_results_are_frozen(tmp_path):
     for result in (spec, initgen.write(spec, path), initgen.stats(path), initgen.verify(path)):
         with pytest.raises(AttributeError):
             result.path = "other"
+
+
+def test_identify_names_the_scheme_of_an_array(tmp_path):
+    path = tmp_path / "w.npy"
+    np.save(path, initgen.sample("he_normal", (300, 200)))
+    (tensor,) = initgen.identify(path, format="npy").tensors
+    assert (tensor.verdict, tensor.best.scheme) == ("named", "he_normal")

@@ -1,10 +1,12 @@
 """What a tensor looks like, when it is not what it should be."""
 
+import math
 from collections.abc import Iterator
 
 from initgen.checks.cells import cells_for
 from initgen.checks.evidence import of_distance
 from initgen.checks.identity.candidates import FAR_FETCHED, Place, Reading, readings
+from initgen.checks.identity.likelihood import score
 from initgen.checks.measure import Measured
 from initgen.core.dtypes import DType
 from initgen.core.errors import InitgenError
@@ -16,22 +18,26 @@ from initgen.specs.tensor import TensorSpec
 # A law is named when mean and variance are within this many standard errors, and its shape is this likely.
 _CLOSE = 4.0
 _LIKELY = 1e-4
+# What is less likely than the likeliest by this much, as a logarithm, is left out.
+_DECISIVE = math.log(1000.0)
 
 
 def lookalikes(measured: Measured, shape: Shape, dtype: DType, wanted: TensorSpec | None) -> list[str]:
-    """Up to three descriptions that the numbers agree with, the most telling first; none where too few numbers tell."""
+    """Up to three descriptions that the numbers agree with, the likeliest first; none where too few numbers tell."""
     if measured.finite != measured.count or measured.count < 100:
         return []
     if measured.low == measured.high:
         return [f"constant {measured.low:.6g}"]
-    found: dict[str, str] = {}
+    law_wanted = str(wanted.made) if wanted else ""
+    found: dict[str, tuple[float, str]] = {}
     for title, law, cost in _candidates(shape, wanted):
         if found and cost > FAR_FETCHED:
             break  # where something ordinary fits, the far-fetched only confuses
-        # One law under several names (torch_default is kaiming_uniform:a=√5) is said once.
-        if title not in found and str(law) not in found.values() and fits(measured, law, dtype):
-            found[title] = str(law)
-    return list(found)[:3]
+        # One law under several names (torch_default is kaiming_uniform:a=√5) is said once; what was asked for is not news.
+        if str(law) != law_wanted and str(law) not in found and fits(measured, law, dtype):
+            found[str(law)] = score(measured, law, dtype) - cost, title
+    ranked = sorted(found.values(), key=lambda one: -one[0])
+    return [title for rank, title in ranked if rank > ranked[0][0] - _DECISIVE][:3]
 
 
 def fits(measured: Measured, law: Law, dtype: DType) -> bool:

@@ -35,6 +35,7 @@ _EXAMPLES = """\b
   initgen sample model.toml -o model.safetensors
   initgen sample --like checkpoint/ --preset llama -o tiny.safetensors
   initgen verify model.safetensors
+  initgen identify checkpoint.safetensors
 """
 
 

@@ -76,11 +76,14 @@ def command(files: tuple[str, ...], scheme: str | None, names: tuple[str, ...], 
     \b
     initgen stats w.npy --scheme he_uniform
     initgen stats model.safetensors
+    initgen stats w.npy --scheme he_uniform --plot w.png
+    initgen stats model.safetensors --html report.html
     initgen stats model.safetensors --fail-on remark,unchecked --junit stats.xml
     initgen sample --scheme he_uniform --shape 100x64 | initgen stats - --scheme he_uniform
 
-    Checks bounds, mean, variance, the shape of the distribution, serial correlation and equal tensors; for orthogonal and
-    other structures their own properties. Files of initgen say what they should be; others need --scheme.
+    Checks bounds, mean, variance and shape of the distribution, each row and column, correlation, zeros, digits and copies;
+    across tensors equal values and shared seeds; of orthogonal and other structures their own properties. Files of
+    initgen say what they should be; others need --scheme.
 
     Exit code 0: nothing is wrong. 1: something is, or what --fail-on names. 2: no answer.
     """
