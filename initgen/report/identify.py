@@ -209,7 +209,7 @@ def _sentence(shown: str, tensor: TensorIdentity) -> list[Part]:
     if tensor.verdict == "named":
         odds = tensor.guesses[0].odds
         exact = tensor.guesses[0].fit is None
-        known = f", odds {_odds(odds)}" if math.isfinite(odds) else "" if exact else ", and nothing else that is known"
+        known = f", odds {_odds(odds)}" if math.isfinite(odds) else "" if exact else ", and no other law that is known"
         note = f" ({tensor.note})" if tensor.note else ""
         return [("identified", "bold"), f": {shown} is ", (best, "bold green"), f"{known}{note}"]
     if tensor.verdict == "consistent":

@@ -30,7 +30,7 @@ def strict(text):
 @pytest.mark.parametrize(
     ("args", "last"),
     [
-        (("he.npy",), "identified: he.npy is he_uniform (keras layout), and nothing else that is known"),
+        (("he.npy",), "identified: he.npy is he_uniform (keras layout), and no other law that is known"),
         (("trained.npy",), "unknown: no law that initgen knows fits"),
         (("model.safetensors",), "identified: 7 of 7 tensors, 100 % of the values"),
         (("model.safetensors", "--name", "*.bias"), "identified: 3 of 3 tensors, 100 % of the values"),
@@ -106,7 +106,7 @@ def test_a_spec_says_what_it_does_not_know(run):
 def test_an_array_can_be_piped_in(run, tmp_path):
     piped = run("identify", "-", stdin=(tmp_path / "he.npy").read_bytes()).text
     assert piped.splitlines()[-1] == (
-        "identified: standard input is he_uniform (keras layout), and nothing else that is known"
+        "identified: standard input is he_uniform (keras layout), and no other law that is known"
     )
 
 

@@ -61,7 +61,8 @@ def places_of(tensors: Sequence[tuple[str, Shape]]) -> list[Place]:
 def leaning_of(names: Sequence[str], form: str) -> dict[str, float]:
     """To which framework names and format lean, as votes for its layout."""
     keras = sum(bool(_KERAS.search(name)) for name in names)
-    torch = sum(bool(_TORCH.search(name)) for name in names)
+    # A lone "weight" is as much as no name.
+    torch = sum(bool(_TORCH.search(name)) and "." in name for name in names)
     if keras > torch or (keras == torch and form == "hdf5"):
         return {"keras": 12.0, "torch": 0.0}
     if torch > keras:
