@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from initgen.checks.repeats import Anchors, anchors_of, joined, no_anchors
-from initgen.checks.slices import Axes, Slices, axes_of, column_sums, first_row, row_sums
+from initgen.checks.repeats import Anchors, joined, no_anchors
+from initgen.checks.slices import Axes, Slices, axes_of, first_row
 from initgen.checks.source import Block, Source, cuts
+from initgen.checks.tally import Tally, floats, tally
 from initgen.engine.draw import keep_freed_memory
 from initgen.engine.ordered import ordered
 
@@ -22,11 +23,6 @@ _SAMPLE = 1 << 17
 HEAD = 1 << 10
 # Of files of more tensors heads are not kept: to hold all pairs against each other would take minutes.
 HEADS = 4096
-_PIECE = 1 << 10
-# Sums over float32 are made in float32, piece by piece; but over fewer values than this in float64, for the digits, and
-# where squares would overflow or vanish.
-_SMALL = 1 << 14
-_SQUARES = 2.0**-40, 2.0**60
 
 
 @dataclass(frozen=True)
@@ -117,26 +113,6 @@ class Measured:
         return replace(self, cells=np.zeros(1, np.int64), rows=None, columns=None, anchors=anchors, head=head)
 
 
-@dataclass(frozen=True)
-class _Part:
-    """What was found in a block."""
-
-    count: int
-    nan: int
-    inf: int
-    zeros: int
-    low: float
-    high: float
-    lag: float
-    first: float
-    last: float
-    cells: Counts
-    bits: int
-    rows: tuple[Floats, Floats]
-    columns: tuple[Floats, Floats] | None
-    anchors: Anchors
-
-
 def measure(source: Source, shift: float | None = None, threads: int | None = None) -> Measured:
     """Read a tensor once and measure it.
 
@@ -151,16 +127,16 @@ def measure(source: Source, shift: float | None = None, threads: int | None = No
     if start is None:
         return nothing(shift=shift or 0.0)
     head = start[1]()
-    first = _floats(head)
+    first = floats(head)
     centre = _shift_for(first) if shift is None else shift
     if first.dtype == np.float32:  # so that the shift is the same in float32 and in float64
         centre = float(np.float32(centre))
 
-    def of(task: tuple[tuple[int, int], Block]) -> _Part:
+    def of(task: tuple[tuple[int, int], Block]) -> Tally:
         (begin, _), block = task
-        return _of_block(block(), begin, count, centre, axes)
+        return tally(block(), begin, count, centre, axes)
 
-    total = _Total(_of_block(head, 0, count, centre, axes), axes)
+    total = _Total(tally(head, 0, count, centre, axes), axes)
     at = start[0][1]
     for part in ordered(of, blocks, threads):
         total.add(part, at)
@@ -172,7 +148,7 @@ def measure(source: Source, shift: float | None = None, threads: int | None = No
 class _Total:
     """The parts of a tensor, joined in their order."""
 
-    def __init__(self, part: _Part, axes: Axes) -> None:
+    def __init__(self, part: Tally, axes: Axes) -> None:
         self.axes = axes
         self.part = part
         self.lags = [part.lag]
@@ -184,7 +160,7 @@ class _Total:
         self.columns = Slices(lines, np.zeros(axes.columns), np.zeros(axes.columns)) if lines else None
         self._sum(part, 0)
 
-    def _sum(self, part: _Part, start: int) -> None:
+    def _sum(self, part: Tally, start: int) -> None:
         self.sums.append((float(part.rows[0].sum()), float(part.rows[1].sum())))
         if self.rows:
             row = first_row(start, self.axes)
@@ -195,7 +171,7 @@ class _Total:
             self.columns.sum1[:] += part.columns[0]
             self.columns.sum2[:] += part.columns[1]
 
-    def add(self, b: _Part, start: int) -> None:
+    def add(self, b: Tally, start: int) -> None:
         a = self.part
         np.add(a.cells, b.cells, out=a.cells)
         self.lags.append(b.lag)
@@ -266,75 +242,4 @@ def nothing(count: int = 0, shift: float = 0.0) -> Measured:
     counts = np.zeros(1, np.int64)
     return Measured(
         count, 0, 0, 0, nan, nan, shift, 0.0, 0.0, nan, nan, nan, counts, 0, 0, -1, None, None, no_anchors(), none
-    )
-
-
-def _floats(block: NDArray[np.generic]) -> NDArray[np.floating]:
-    """The values as float32, or as float64 where they have more digits."""
-    wide = block.dtype.itemsize > 2 and block.dtype != np.dtype("<f4")
-    return block.astype(np.float64 if wide else np.float32, copy=False)
-
-
-def _words(block: NDArray[np.generic]) -> NDArray[np.unsignedinteger] | None:
-    """The bits of floats as unsigned integers of their size; None of other numbers."""
-    if block.dtype.kind in "iub":
-        return None
-    native = block.astype(block.dtype.newbyteorder("<")) if block.dtype.byteorder == ">" else block
-    return np.ascontiguousarray(native).view(f"<u{block.dtype.itemsize}")
-
-
-def _cells(words: NDArray[np.unsignedinteger] | None, values: NDArray[np.floating]) -> Counts:
-    """How many values have each 16-bit (for dtypes of a byte, 8-bit) code."""
-    if words is not None and words.itemsize <= 2:
-        return np.bincount(words, minlength=1 << 8 * words.itemsize)
-    tops = values.astype("<f4", copy=False).view("<u2")[1::2]
-    return np.bincount(tops, minlength=1 << 16)
-
-
-def _lag(x: NDArray[np.floating]) -> float:
-    """The sum of the products of neighbours, in pieces that keep their digits."""
-    a, b = x[:-1], x[1:]
-    end = a.size // _PIECE * _PIECE
-    pieces = np.einsum("ij,ij->i", a[:end].reshape(-1, _PIECE), b[:end].reshape(-1, _PIECE))
-    return float(pieces.sum(dtype=np.float64) + np.einsum("i,i->", a[end:], b[end:]))
-
-
-# NaN, infinities and overflowing squares are counted, not warned of.
-@np.errstate(all="ignore")
-def _of_block(block: NDArray[np.generic], start: int, count: int, shift: float, axes: Axes) -> _Part:
-    values = _floats(block)
-    words = _words(block)
-    cells = _cells(words, values)
-    # Zeros are in the first cell of either sign, with values too small to care for; most tensors have neither.
-    tiny = cells[0] + cells[cells.size // 2]
-    zeros = int(values.size - np.count_nonzero(values)) if tiny else 0
-    low, high = float(values.min()), float(values.max())
-    first, last = float(values[0]), float(values[-1])
-    nan = inf = 0
-    if not (math.isfinite(low) and math.isfinite(high)):
-        nan = int(np.count_nonzero(np.isnan(values)))
-        inf = int(np.count_nonzero(np.isinf(values)))
-        finite = np.isfinite(values)
-        inside = values[finite]
-        low, high = (float(inside.min()), float(inside.max())) if inside.size else (math.inf, -math.inf)
-        values = np.where(finite, values, values.dtype.type(shift))
-    reach = max(abs(low - shift), abs(high - shift))
-    if block.size < _SMALL or not _SQUARES[0] < reach < _SQUARES[1]:
-        values = values.astype(np.float64)
-    x = values - values.dtype.type(shift) if shift else values
-    return _Part(
-        block.size,
-        nan,
-        inf,
-        zeros,
-        low,
-        high,
-        math.nan if nan or inf else _lag(x),
-        first,
-        last,
-        cells,
-        int(np.bitwise_or.reduce(words)) if words is not None and words.itemsize >= 4 else -1,
-        row_sums(x, axes),
-        column_sums(x, axes) if axes.last and block.size % axes.columns == 0 else None,
-        anchors_of(words, start, count) if words is not None else no_anchors(),
     )
