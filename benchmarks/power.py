@@ -120,17 +120,19 @@ def per_channel(by: float) -> Make:
     return make
 
 
+# The correlation of neighbours where every run of 32 is sorted: 0.82 of uniform values, 0.70 of normal ones.
+_SORTED = 0.76
+
+
 def correlated(by: float) -> Make:
-    """Each value has a share of the one before, so that neighbours correlate; their law stays about the same."""
+    """Some runs of 32 values are sorted, so that neighbours correlate, and each value stays as it was drawn."""
 
     def make(law: str, rng: Rng, shape: Shape) -> np.ndarray:
-        values = right(law, rng, shape)
-        flat = values.reshape(-1)
-        # Taken from the one before with this probability: exact for any law, without changing it.
-        again = rng.random(flat.size) < by
-        again[0] = False
-        at = np.maximum.accumulate(np.where(again, 0, np.arange(flat.size)))
-        return flat[at].reshape(shape)
+        flat = right(law, rng, shape).reshape(-1)
+        runs = flat[: flat.size // 32 * 32].reshape(-1, 32)
+        chosen = rng.random(len(runs)) < by / _SORTED
+        runs[chosen] = np.sort(runs[chosen], axis=1)
+        return flat.reshape(shape)
 
     return make
 
@@ -173,7 +175,7 @@ FAULTS = {
     "a row of zeros": Fault(row(0.0)),
     "columns' std varies by ±20 %": Fault(per_channel(0.2)),
     "columns' std varies by ±50 %": Fault(per_channel(0.5)),
-    "neighbours correlate by 0.05": Fault(correlated(0.05)),
+    "neighbours correlate by about 0.05": Fault(correlated(0.05)),
     "only float16's digits": Fault(coarse),
     "1 % zeros": Fault(zeros(0.01)),
 }
