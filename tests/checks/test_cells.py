@@ -161,21 +161,22 @@ def test_wide_dtypes_have_the_few_zeros_of_a_coarse_uniform_law():
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", NARROW)
 @pytest.mark.parametrize("name", ["uniform", "normal", "truncated"])
-def test_all_words_of_the_native_stream_make_the_stored_law(name, dtype):
-    """What the stream's 2^32 words are off by, double rounding included, a billion values cannot show.
+def test_the_words_of_the_native_stream_make_the_stored_law(name, dtype):
+    """What the stream's words are off by, double rounding included, a billion values cannot show.
 
-    For those D sqrt(n) and the errors of mean and variance, in standard errors, are under 0.01.
+    For those D sqrt(n) and the errors of mean and variance, in standard errors, are under 0.01. Of the 2^32 words every
+    32nd is drawn here; all of them, which take ten minutes, gave no more.
     """
     dtype = DTYPES[dtype]
     cells = cells_of(LAWS[name][0], dtype)
-    draw = Draw(LAWS[name][0], dtype, 1 << 32)
+    draw = Draw(LAWS[name][0], dtype, 1 << 27)
     counts = np.zeros(256**dtype.itemsize, np.int64)
     block = 1 << 19
-    for start in range(0, 1 << 32, block):
-        counts += np.bincount(draw(AllWords(), start, block).view(f"u{dtype.itemsize}"), minlength=counts.size)
+    for start in range(0, 1 << 27, block):
+        counts += np.bincount(draw(EvenWords(), start, block).view(f"u{dtype.itemsize}"), minlength=counts.size)
     assert cells.distance(counts) < 2e-7
     order, values, _ = grid(dtype.name)
-    share = counts[order] / 2**32
+    share = counts[order] / 2**27
     values, share = values[share > 0], share[share > 0]
     assert abs(math.fsum(share * values) - cells.mean) < 1e-7 * math.sqrt(cells.variance)
     assert math.fsum(share * (values - cells.mean) ** 2) == pytest.approx(cells.variance, rel=3e-7)
@@ -183,11 +184,11 @@ def test_all_words_of_the_native_stream_make_the_stored_law(name, dtype):
     assert values[-1] <= cells.high
 
 
-class AllWords:
-    """Every word once, in place of a random stream."""
+class EvenWords:
+    """Words at even distances, in place of a random stream."""
 
     def words32(self, start, count):
-        return np.arange(start, start + count, dtype=np.uint32)
+        return np.arange(start, start + count, dtype=np.uint32) * np.uint32(32) + np.uint32(16)
 
 
 @pytest.mark.parametrize("dtype", NARROW)
