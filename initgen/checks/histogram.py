@@ -74,7 +74,7 @@ def _cumulative(measured: Measured, kind: str) -> tuple[Floats, Floats]:
     codes, _, ends = grid(kind if kind in DTYPES.entries and DTYPES[kind] in FLOATS else "float32")
     inside = slice(*np.searchsorted(ends, [measured.low, measured.high], side="right"))
     first = int(inside.start)
-    cumulative = np.cumsum(measured.cells[codes[: inside.stop]])[first:].astype(np.float64)
+    cumulative = np.cumsum(measured.cells[codes[first : inside.stop]], dtype=np.float64)  # nothing lies below the least
     points = np.concatenate([[measured.low], ends[inside], [measured.high]])
     counts = np.concatenate([[0.0], cumulative, [float(measured.finite)]])
     keep = np.append(np.diff(points) > 0, True)

@@ -1,6 +1,7 @@
 """What a tensor looks like, when it is not what it should be."""
 
 import math
+import re
 from collections.abc import Iterator
 
 from initgen.checks.cells import cells_for
@@ -81,7 +82,8 @@ def _distance(reading: Reading, here: Layout) -> float:
 
 def _said(reading: Reading, here: Layout) -> str:
     """A reading as options of the command line."""
-    said = reading.scheme
+    # Six digits, as everywhere for people.
+    said = re.sub(r"\d+\.\d{6,}(e-\d+)?", lambda number: f"{float(number[0]):.6g}", reading.scheme)
     if reading.fan_out is not None:
         return f"{said} --fan-in {reading.fan_in} --fan-out {reading.fan_out}"
     if reading.fan_in is not None:

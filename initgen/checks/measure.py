@@ -43,6 +43,7 @@ class Measured:
             they are of one element, or too many.
         anchors: places by which copies are found; see `repeats`.
         head: the first `HEAD` values.
+        mixture: a hash of the counts of all codes; tensors with the same values in another order have the same.
     """
 
     count: int
@@ -65,6 +66,7 @@ class Measured:
     columns: Slices | None
     anchors: Anchors
     head: Floats
+    mixture: int
 
     @property
     def finite(self) -> int:
@@ -113,6 +115,8 @@ class Measured:
         return replace(self, cells=np.zeros(1, np.int64), rows=None, columns=None, anchors=anchors, head=head)
 
 
+# NaN, infinities and overflowing sums are counted, not warned of.
+@np.errstate(all="ignore")
 def measure(source: Source, shift: float | None = None, threads: int | None = None) -> Measured:
     """Read a tensor once and measure it.
 
@@ -214,6 +218,7 @@ class _Total:
             self.columns,
             joined(self.anchors),
             head,
+            hash(p.cells.tobytes()),
         )
 
 
@@ -241,5 +246,5 @@ def nothing(count: int = 0, shift: float = 0.0) -> Measured:
     nan, none = math.nan, np.empty(0)
     counts = np.zeros(1, np.int64)
     return Measured(
-        count, 0, 0, 0, nan, nan, shift, 0.0, 0.0, nan, nan, nan, counts, 0, 0, -1, None, None, no_anchors(), none
+        count, 0, 0, 0, nan, nan, shift, 0.0, 0.0, nan, nan, nan, counts, 0, 0, -1, None, None, no_anchors(), none, 0
     )

@@ -14,6 +14,8 @@ from initgen.core.dtypes import FLOATS, DType
 
 # So many slices that look equal are read again and compared.
 _COMPARED = 256
+# A tensor of fewer different values may be a mask or a table.
+_FEW = 16
 # So many are named.
 _NAMED = 5
 
@@ -71,6 +73,14 @@ def _same(source: Source, axis: int, candidates: list[int]) -> list[list[int]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
+def _dead(slices: Slices, shift: float) -> list[int]:
+    """Slices that hold nothing but zeros."""
+    sums = np.abs(slices.sum1 + shift * slices.length) <= 1e-6 * abs(shift) * slices.length
+    squares = np.abs(slices.sum2 - shift * shift * slices.length) <= 1e-6 * shift * shift * slices.length
+    at: list[int] = np.flatnonzero(sums & squares).tolist()
+    return at
+
+
 def remarks(name: str, shape: tuple[int, ...], measured: Measured, dtype: DType) -> Iterator[Finding]:
     """What is worth a look in a tensor that is held against nothing: it may be meant so."""
     if dtype not in FLOATS or measured.finite < 8:
@@ -85,6 +95,21 @@ def remarks(name: str, shape: tuple[int, ...], measured: Measured, dtype: DType)
     if digits is not None and digits <= dtype.digits * 2 // 3 and measured.distinct > 100 and not whole:
         said = f"carries no more digits than {carried(digits)}: {digits} of {dtype.digits}"
         yield Finding("low precision", (name,), said, "remark")
+    if dtype.itemsize > 2 and _FEW < measured.distinct < measured.sampled / 20 and not whole:
+        said = (
+            f"takes {measured.distinct:,} different values among the first {measured.sampled:,}, as if scaled from int8"
+        )
+        yield Finding("few values", (name,), said, "remark")
+    for where, slices in (("first", measured.rows), ("last", measured.columns)):
+        dead = _dead(slices, measured.shift) if slices and measured.zeros >= slices.length else []
+        if dead:
+            shown = ", ".join(map(str, dead[:_NAMED])) + (", …" if len(dead) > _NAMED else "")
+            said = (
+                f"{len(dead)} of {slices.sum1.size} slices of the {where} axis hold only zeros: {shown}"
+                if slices
+                else ""
+            )
+            yield Finding("dead rows" if where == "first" else "dead columns", (name,), said, "remark")
     yield from (
         Finding("repeated values", (name,), f"values repeat: {test.note}", "remark")
         for test in copies(measured, dtype)

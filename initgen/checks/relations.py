@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,14 @@ def relations(
     told: set[tuple[int, int]] = set()
     for group in _equal(sources, results, free):
         told.update((a, b) for a in group for b in group)
-        yield Finding("equal tensors", tuple(results[at].name for at in group), "equal, value for value")
+        names = tuple(results[at].name for at in group)
+        yield Finding("equal tensors", names, "equal, value for value", _severity(results, group))
+    for group in _mixed(results, free):
+        if not told.issuperset((a, b) for a in group for b in group):
+            told.update((a, b) for a in group for b in group)
+            names = tuple(results[at].name for at in group)
+            said = "the same values in another order: transposed, or shuffled"
+            yield Finding("shared values", names, said, _severity(results, group))
     for a, b, here, there, _ in shared([results[at].measured.anchors for at in free]):
         pair = free[a], free[b]
         if pair not in told:
@@ -60,9 +67,19 @@ def _alike_by_right(result: TensorStats, recipe: Collection[str]) -> bool:
     return bool(isinstance(spec.made, Structure | Constant) or spec.tied or (result.name in recipe and not spec.keyed))
 
 
-def _severity(results: Sequence[TensorStats], pair: tuple[int, int]) -> Severity:
-    """A remark where one of them is held against nothing: then they may be meant so."""
-    return "wrong" if all(results[at].spec for at in pair) else "remark"
+def _severity(results: Sequence[TensorStats], group: Iterable[int]) -> Severity:
+    """A remark where one of them is held against nothing: then they may be meant so, as tied weights are."""
+    return "wrong" if all(results[at].spec for at in group) else "remark"
+
+
+def _mixed(results: Sequence[TensorStats], free: list[int]) -> Iterator[list[int]]:
+    """Groups of tensors with the same number of values of each code, which is no chance where codes are many."""
+    alike: dict[object, list[int]] = {}
+    for index in free:
+        found = results[index].measured
+        if found.anchors.size and found.count >= _HEADS[1]:
+            alike.setdefault((results[index].kind, found.count, found.low, found.high, found.mixture), []).append(index)
+    yield from (group for group in alike.values() if len(group) > 1)
 
 
 def _equal(sources: Sequence[Source], results: Sequence[TensorStats], free: list[int]) -> Iterator[list[int]]:
@@ -104,8 +121,10 @@ def _correlated(results: Sequence[TensorStats], free: list[int], share: float) -
         least = math.sqrt(2 * math.log(2 * len(_HEADS) * pairs / share))
         z = np.abs(products) / np.maximum(norms[:, None], norms)
         r = products / (norms[:, None] * norms)
-        lawful = np.array([results[index].spec is not None for index in at])
-        told = np.where(lawful[:, None] & lawful, z > least, (np.abs(r) > _NEARLY_EQUAL) & (z > least))
+        lawful = np.array([_lawful(results[index]) for index in at])
+        # A copy at another scale is far off its law, which would hide it; what nearly is one is told by its own norm.
+        nearly = (np.abs(r) > _NEARLY_EQUAL) & (np.abs(r) * math.sqrt(length) > least)
+        told = nearly | (lawful[:, None] & lawful & (z > least))
         for b in range(1, len(at)):
             earlier = np.flatnonzero(told[b, :b])
             if earlier.size and at[b] not in seen:
@@ -113,9 +132,14 @@ def _correlated(results: Sequence[TensorStats], free: list[int], share: float) -
                 yield at[int(earlier[0])], at[b], float(r[b, earlier[0]])
 
 
+def _lawful(result: TensorStats) -> bool:
+    """Whether a tensor has a law and agrees with it: two that have another mean would correlate by that alone."""
+    return result.passed is True
+
+
 def _standard(result: TensorStats) -> NDArray[np.float64]:
-    """The first values in units of the law's std from its mean; of their own where there is no law."""
-    made = result.spec.made if result.spec else None
+    """The first values in units of the law's std from its mean; of their own where it has none, or another one."""
+    made = result.spec.made if result.spec and _lawful(result) else None
     measured = result.measured
     mean, std = (made.mean, made.std) if isinstance(made, Law) else (measured.mean, measured.std)
     return (measured.head - mean) / (std or 1.0)

@@ -1,12 +1,13 @@
 """One tensor held against its description."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from initgen.checks.finding import Finding
 from initgen.checks.histogram import Histogram, Quantiles, histogram_of, quantiles_of
+from initgen.checks.identity.likelihood import trimmed
 from initgen.checks.lookalikes import lookalikes
 from initgen.checks.measure import Measured, measure, nothing
 from initgen.checks.oddities import equal_slices, remarks
@@ -14,7 +15,7 @@ from initgen.checks.repeats import window
 from initgen.checks.source import Source, source_of_array
 from initgen.checks.trial import Test, no_chance, trial
 from initgen.core.shapes import format_shape
-from initgen.laws import Law
+from initgen.laws import Law, TruncatedNormal
 from initgen.schemes.structure import Structure
 from initgen.specs.tensor import TensorSpec
 
@@ -72,8 +73,8 @@ def tensor_stats(
     """
     stored = source.stored
     kind = stored.dtype.name if stored.dtype else stored.kind
-    if source.dtype.kind not in "fiub" and stored.dtype is None:
-        # complex numbers and what numpy has no dtype for: there, and not looked into
+    if stored.dtype is None and (source.dtype.kind not in "fiub" or source.dtype.itemsize > 8):
+        # complex numbers, long doubles and what numpy has no dtype for: there, and not looked into
         return TensorStats(stored.name, stored.shape, kind, nothing(source.count), None, ())
     made = spec.made if spec else None
     whole = None
@@ -83,6 +84,7 @@ def tensor_stats(
     shift = made.mean if isinstance(made, Law) and made.mean else None
     measured = measure(source, shift, threads)
     tests: list[Test] = []
+    findings: list[Finding] = []
     drawn = problem = ""
     if spec and (spec.shape != stored.shape or spec.dtype != stored.dtype):
         problem = (
@@ -93,12 +95,18 @@ def tensor_stats(
     if spec and not problem and stored.dtype and not tests:
         if isinstance(made, Law):
             tests, drawn = trial(measured, made, spec.dtype, share)
+            if isinstance(made, TruncatedNormal) and not all(test.passed for test in tests):
+                rest, strays = trimmed(measured, spec.dtype)
+                again, _ = trial(replace(rest, rows=None, columns=None), made, spec.dtype, share)
+                if strays and all(test.passed for test in again):
+                    tests = again
+                    said = f"{strays:,} of the values at ±2, where torch's trunc_normal_ before 2.12 clamps"
+                    findings.append(Finding("strays", (stored.name,), said, "remark"))
         elif made is not None and whole is not None:
             tests += _structure_tests(whole, made, spec, share)
     seems: list[str] = []
     if stored.dtype and not problem and isinstance(made, Law) and not all(test.passed for test in tests):
         seems = lookalikes(measured, stored.shape, stored.dtype, spec)
-    findings: list[Finding] = []
     if stored.dtype and not problem and not isinstance(made, Structure):
         findings += equal_slices(source, measured, "wrong" if spec else "remark")
         if spec is None:

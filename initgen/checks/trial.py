@@ -78,25 +78,28 @@ def _tests(measured: Measured, law: Law, dtype: DType, cells: Cells, share: floa
     tests = _bounds(measured, law, dtype, cells, share)
     if cells.variance == 0:
         return tests
-    averages = _Averages(cells)
+    averages = _Averages(cells, max(cells.variance, measured.std**2))
     n = measured.finite
     p, note = averages.mean(measured.mean, n, share)
-    tests.append(Test("mean", measured.mean, cells.mean, p >= share, p, note))
+    mean = Test("mean", measured.mean, cells.mean, p >= share, p, note)
     spread = measured.spread(cells.mean)
     p, note = averages.variance(spread, n, share)
-    tests.append(Test("variance", spread, cells.variance, p >= share, p, note))
+    variance = Test("variance", spread, cells.variance, p >= share, p, note)
+    tests += [mean, variance]
     distance = cells.distance(measured.cells)
     p = of_distance(distance, n)
     tests.append(Test("shape (KS distance)", distance, 0.0, p >= share, p))
     if not cells.beyond:  # else those that lie far out are counted
         tests.append(_farthest(measured, law, dtype, share))
     if n >= _LEAST_FOR_CORRELATION and math.isfinite(measured.lag):
-        r = measured.lagged(cells.mean) / (n - 1) / cells.variance
+        # Of values with another mean or variance than the law's, their own: these are no correlation.
+        products = min(measured.lagged(cells.mean), measured.lagged(measured.mean), key=abs)
+        r = products / (n - 1) / max(cells.variance, measured.std**2)
         p = of_correlation(r, n - 1)
         tests.append(Test("serial correlation", r, 0.0, p >= share, p))
     for axis, slices in (("first axis", measured.rows), ("last axis", measured.columns)):
         if slices:
-            tests += _along(axis, slices, measured.shift, averages, share)
+            tests += _along(axis, slices, measured.shift, averages, mean, variance, share)
     found = measured.zeros / measured.count
     p = of_count(measured.zeros, measured.count, cells.zero)
     tests.append(Test("zeros", found, cells.zero, p >= share, p, f"{measured.zeros:,} zeros"))
@@ -167,18 +170,23 @@ def _distinct(measured: Measured, cells: Cells, share: float) -> Test:
 
 
 class _Averages:
-    """How likely averages over values of a stored law are."""
+    """How likely averages over values of a stored law are.
 
-    def __init__(self, cells: Cells) -> None:
+    Means are held against ``variance`` where that is larger than the law's, so that values which are too wide are not also
+    said to be off centre. That can only raise a p.
+    """
+
+    def __init__(self, cells: Cells, variance: float) -> None:
         self.cells = cells
         self.std = math.sqrt(cells.variance)
+        self.wide = math.sqrt(variance)
         self.scaled = (cells.values - float(cells.weights @ cells.values)) / self.std
         squares = ((cells.values - cells.mean) / self.std) ** 2
         self.squares = squares / float(cells.weights @ squares) - 1
 
     def mean(self, found: float, n: int, least: float) -> tuple[float, str]:
         """The p of a mean of ``n`` values, and what to say of it; 1 where it is clearly not below ``least``."""
-        error = (found - self.cells.mean) / self.std
+        error = (found - self.cells.mean) / self.wide
         off = error * math.sqrt(n)
         return self._p(
             error, self.scaled, n, 1.0, least
@@ -198,22 +206,29 @@ class _Averages:
         return of_average(error, values, self.cells.weights, n)
 
 
-def _along(axis: str, slices: Slices, shift: float, averages: _Averages, share: float) -> list[Test]:
+def _along(
+    axis: str, slices: Slices, shift: float, averages: _Averages, mean: Test, variance: Test, share: float
+) -> list[Test]:
     """Mean and variance of every slice of an axis; each is answered for by the slice that is furthest off.
 
-    By Boole's inequality the p of that one, times the number of slices.
+    By Boole's inequality the p of that one, times the number of slices. Where the mean or the variance of the whole is wrong
+    already, slices are held against that of the whole: they are wrong only if they differ.
     """
     cells, n, count = averages.cells, slices.length, slices.sum1.size
     means = shift + slices.sum1 / n
     away = cells.mean - shift
     spreads = np.maximum((slices.sum2 - 2 * away * slices.sum1) / n + away * away, 0.0)
     tests = []
-    for name, found, right, p_of in (
-        ("mean", means, cells.mean, averages.mean),
-        ("variance", spreads, cells.variance, averages.variance),
+    for name, found, whole, right, p_of in (
+        ("mean", means, mean, cells.mean, averages.mean),
+        ("variance", spreads, variance, cells.variance, averages.variance),
     ):
+        seen = found
+        if not whole.passed:
+            seen = found - whole.measured + right if name == "mean" else found / (whole.measured or 1.0) * right
+            right = whole.measured
         extremes = {int(np.argmin(found)), int(np.argmax(found))}
-        answers = [(*p_of(float(found[at]), n, share / count), at) for at in extremes]
+        answers = [(*p_of(float(seen[at]), n, share / count), at) for at in extremes]
         p, note, at = min(answers, key=lambda answer: (answer[0], answer[2]))
         p = min(1.0, p * count)
         note = f"slice {at} of {count}: {note}"

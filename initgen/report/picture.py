@@ -33,6 +33,8 @@ _ROOM = 0.15
 # All bars together are at least so wide.
 _LEAST = 1 / 80
 # How far a density without bounds is drawn, in standard deviations, and in how many pieces.
+# A bound further from the mean than this many std would squeeze all that matters into a few bars.
+_FAR = 6.0
 _REACH = 4.0
 _PIECES = 96
 # Divisors of checks.histogram.BINS that make good numbers of bars.
@@ -112,7 +114,7 @@ def picture_of(tensor: TensorStats, bars: int = 80, marks: int = 6) -> Picture |
     scale = (1 - _HEADROOM) / max(tallest, min(top, 3 * tallest))
     curve[:, 1] *= scale
     # A value that should be constant and is needs no limit drawn over it.
-    limits = [x for x in (law.support if law else ()) if math.isfinite(x) and not x == found.low == found.high]
+    limits = [x for x in (law.support if law else ()) if left <= x <= right and not x == found.low == found.high]
     low, high = law.support if law else (-math.inf, math.inf)
     return Picture(
         (edges - left) / (right - left),
@@ -127,11 +129,19 @@ def picture_of(tensor: TensorStats, bars: int = 80, marks: int = 6) -> Picture |
 def _span(low: float, high: float, law: Law | None) -> tuple[float, float]:
     """What the axis of values shows: all values, and all of the law."""
     if law:
-        least, most = law.support
-        low = min(low, least if math.isfinite(least) else law.mean - _REACH * law.std)
-        high = max(high, most if math.isfinite(most) else law.mean + _REACH * law.std)
+        least, most = _ends(law)
+        low, high = min(low, least), max(high, most)
     margin = _MARGIN * (high - low) if low < high else abs(high) or 1.0
     return low - margin, high + margin
+
+
+def _ends(law: Law) -> tuple[float, float]:
+    """What is shown of a law: its bounds; of those that are infinite or far out, which would leave a spike, nothing."""
+    low, high = law.support
+    return (
+        low if law.mean - low <= _FAR * law.std else law.mean - _REACH * law.std,
+        high if high - law.mean <= _FAR * law.std else law.mean + _REACH * law.std,
+    )
 
 
 def _bars(tensor: TensorStats, left: float, right: float, most: int) -> tuple[Floats, Floats]:
@@ -169,9 +179,7 @@ def _density(law: Law) -> tuple[Floats, Floats]:
 
 @lru_cache(maxsize=64)
 def _standard_density(law: Law) -> tuple[Floats, Floats]:
-    low, high = law.support
-    start = low if math.isfinite(low) else law.mean - _REACH * law.std
-    stop = high if math.isfinite(high) else law.mean + _REACH * law.std
+    start, stop = _ends(law)
     edges = np.linspace(start, stop, _PIECES + 1)
     y = np.diff([law.cdf(float(edge)) for edge in edges]) / (edges[1] - edges[0])
     # From the middles of the pieces to their edges.

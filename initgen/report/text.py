@@ -14,7 +14,7 @@ from initgen.laws import Constant, Law
 from initgen.report.chart import BAR, legend, picture, sparkline
 from initgen.report.console import Part, Screen, show_facts
 from initgen.report.schemes import made_by
-from initgen.report.tables import Cell, show_table
+from initgen.report.tables import Cell, show_table, table_width
 from initgen.schemes.structure import Structure
 
 if TYPE_CHECKING:
@@ -143,7 +143,11 @@ def _show_tensor(out: Screen, shown: str, tensor: TensorStats, *, whole: bool) -
         for test in told:
             rows.append((test.name, f"{test.measured:.6g}", _expected(test), _mark(test.passed), _note(test)))
         if told:
+            cramped = out.room is not None and table_width(out, rows) > out.room
             show_table(out, rows, less=(4, 2, 1))
+            for test in told if cramped else ():  # what is wrong, where the column of it has no room
+                if not test.passed and _note(test):
+                    out.paragraph(f"{test.name}: {_note(test)}", indent=2)
         if len(told) < len(tensor.tests):
             out.paragraph(f"and {len(tensor.tests) - len(told)} other checks, which are ok", indent=2)
     if tensor.looks_like:

@@ -33,6 +33,11 @@ RELATED = {
     "independent": ({"a": BASE, "b": normal((300, 200)), "c": normal((64,))}, set()),
     "equal": ({"a": BASE, "b": normal((300, 200)), "c": BASE.copy()}, {("equal tensors", ("a", "c"))}),
     "in another shape": ({"a": BASE, "c": BASE.reshape(200, 300)}, {("shared values", ("a", "c"))}),
+    "transposed": ({"a": BASE, "c": BASE.T}, {("shared values", ("a", "c"))}),
+    "shuffled": (
+        {"a": BASE, "c": RNG.permutation(BASE.reshape(-1)).reshape(300, 200)},
+        {("shared values", ("a", "c"))},
+    ),
     "the beginning of another": ({"a": BASE, "c": BASE[:50]}, {("shared values", ("a", "c"))}),
     "shifted by some values": (
         {"a": BASE, "c": np.concatenate([normal(777), BASE.reshape(-1)])},

@@ -173,10 +173,12 @@ def test_equal_tensors_in_one_file_are_found_and_constants_may_be_equal(tmp_path
     path = str(tmp_path / "w.safetensors")
     tensors = {"a": RIGHT[:50], "b": RIGHT[50:100], "c": RIGHT[:50].copy(), "z": np.zeros(50), "y": np.zeros(50)}
     safetensors.numpy.save_file(tensors, path)
-    answer = stats(path)
-    assert [(found.kind, found.tensors) for found in answer.findings] == [("equal tensors", ("a", "c"))]
-    assert not answer.passed
-    assert stats(path, names=["b", "c", "z", "y"]).passed
+    for scheme, severity in ((None, "remark"), ("he_uniform", "wrong")):  # tied weights may be meant so
+        answer = initgen.stats(path, scheme, names=["a", "b", "c"])
+        told = [(found.kind, found.tensors, found.severity) for found in answer.findings]
+        assert told == [("equal tensors", ("a", "c"), severity)]
+    assert stats(path).findings == initgen.stats(path, names=["a", "c"]).findings
+    assert stats(path, names=["b", "c", "z", "y"]).findings == ()
 
 
 def test_a_file_without_recipe_is_measured_and_nothing_more(tmp_path):

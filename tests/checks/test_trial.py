@@ -161,7 +161,9 @@ REMARKS = {
     "a mask": (np.tril(np.ones((100, 100), np.float32)), set()),
     "of float16": (right((300, 700)).astype(np.float16).astype(np.float32), {"low precision"}),
     "a repeated block": (np.concatenate([right((500, 1000))] * 2), {"repeated values", "equal rows"}),
-    "padded rows": (np.concatenate([right((500, 100)), np.zeros((20, 100), np.float32)]), {"equal rows"}),
+    "padded rows": (np.concatenate([right((500, 100)), np.zeros((20, 100), np.float32)]), {"equal rows", "dead rows"}),
+    "a padding row": (np.concatenate([right((500, 100)), np.zeros((1, 100), np.float32)]), {"dead rows"}),
+    "of int8, scaled": (np.rint(right((300, 700)) / limit((300, 700)) * 127) * np.float32(0.003), {"few values"}),
 }
 
 

@@ -45,7 +45,7 @@ class Group:
     @property
     def spreads(self) -> tuple[float, float] | None:
         """The least and the greatest std over the law's; None for what is not drawn. Small tensors are left out."""
-        fits = [tensor.guesses[0].fit for tensor in self.tensors if tensor.verdict != "consistent"]
+        fits = [tensor.guesses[0].fit for tensor in self.tensors if tensor.guesses and tensor.verdict != "consistent"]
         found = [fit.spread for fit in fits if fit]
         return (min(found), max(found)) if found else None
 

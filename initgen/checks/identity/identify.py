@@ -115,7 +115,9 @@ def _agreeing(sources: list[Source], measured: list[Measured], options: list[lis
         refuted = {
             key
             for key, (excess, variance, gap, count) in sums.items()
-            if abs(excess) > FAR * math.sqrt(variance) + 2 * loose * total or gap > count + 6 * math.sqrt(count) + 10
+            # The room at both ends: of each tensor a Gamma(2) variable.
+            if abs(excess) > FAR * math.sqrt(variance) + 2 * loose * total
+            or gap > 2 * count + 6 * math.sqrt(2 * count) + 10
         }
         if refuted:
             for index in members:

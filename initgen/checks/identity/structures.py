@@ -87,7 +87,7 @@ def _orthogonal(source: Source, found: Measured, dtype: DType) -> Iterator[Readi
         readings.append(("torch", shape[0], math.prod(shape[1:])))
     squares = found.spread(0.0) * found.finite
     for axes, rows, cols in readings:
-        if min(rows, cols) < 2 and max(rows, cols) < 64:
+        if min(rows, cols) < 2:
             continue  # every vector is orthogonal to no other
         gain = math.sqrt(squares / min(rows, cols))
         known = next((near for near in _GAINS if abs(gain / near - 1) < 2.0 ** (-dtype.digits / 2) / 4), None)
@@ -181,6 +181,9 @@ def _sparse(source: Source, found: Measured, dtype: DType) -> Iterator[Reading]:
     shape = source.stored.shape
     if len(shape) != 2 or not shape[0] or found.zeros % shape[1] or found.zeros == found.count:
         return
+    whole = source.whole()
+    if (whole == 0).all(axis=1).any():
+        return  # rows of zeros: padding
     each = found.zeros // shape[1]
     share = each / shape[0]
     std = math.sqrt(found.spread(0.0) / (1 - share))

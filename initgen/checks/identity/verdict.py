@@ -59,6 +59,8 @@ def answer(source: Source, tried: Tried, options: list[Option], weights: list[fl
         if guesses[0].odds >= DECISIVE:
             return say("consistent", guesses, f"{found.count} values are too few to tell by themselves")
         return say("cannot tell", guesses, f"{found.count} values are too few")
+    if not exact and best - plain < DECISIVE:
+        return say("cannot tell", guesses, "a law without a name fits about as well")
     if guesses[0].odds >= DECISIVE:
         return say("named", guesses)
     return say("cannot tell", guesses, "the values fit several about as well")
