@@ -1,7 +1,7 @@
 """`stats`: what is in a file, and is it what it should be?"""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from initgen.checks.finding import Finding
@@ -12,6 +12,7 @@ from initgen.checks.trial import CHANCES
 from initgen.core.errors import BadParameter, FormatError
 from initgen.core.registry import fits
 from initgen.formats.parts import open_parts
+from initgen.specs.description import in_file
 from initgen.specs.tensor import TensorSpec
 
 # The probability that a run over right files says no.
@@ -59,6 +60,7 @@ def stats(
     false_alarm: float = FALSE_ALARM,
     threads: int | None = None,
     quantiles: bool = False,
+    specs: Sequence[TensorSpec] | None = None,
 ) -> FileStats:
     """Measure every tensor of a file in one pass and hold it against what it should be.
 
@@ -68,6 +70,7 @@ def stats(
         names: patterns (``*.weight``) of the tensors to look at; all by default.
         false_alarm: the probability, at most, that a right file is said to be wrong.
         quantiles: whether to keep those of a Q-Q plot for each tensor.
+        specs: what should be in the file, in place of its own recipe; a tensor alone may have any name.
 
     Raises:
         FormatError: the file cannot be read, or none of its tensors has such a name.
@@ -84,8 +87,14 @@ def stats(
         sources = [source for part in parts for source in sources_of(part)]
         warnings = tuple(warning for part in parts for warning in part.contents.warnings)
         for part in parts:
-            if expect is None and part.contents.recipe is not None:
+            if expect is None and specs is None and part.contents.recipe is not None:
                 recipe |= recipe_in(part)
+    if specs is not None:
+        recipe = {spec.name: spec for spec in in_file(path, specs)}
+        if len(sources) == len(recipe) == 1:
+            recipe = {
+                source.stored.name: spec.renamed(source.stored.name) for source in sources for spec in recipe.values()
+            }
     patterns = tuple(names)
     if patterns:
         every = sources
@@ -93,8 +102,8 @@ def stats(
         if not sources:
             raise FormatError(f"{path}: no tensor is called {' or '.join(patterns)}", f"it has {_some(every)}")
     find: Expect = expect or (lambda source: recipe.get(source.stored.name))
-    specs = [find(source) for source in sources]
-    if expect and sources and not any(specs) and not any(0 in source.stored.shape for source in sources):
+    wanted = [find(source) for source in sources]
+    if expect and sources and not any(wanted) and not any(0 in source.stored.shape for source in sources):
         stored = sources[0].stored
         raise BadParameter(f"{path}: {stored.name} holds {stored.kind}, which no scheme of weights makes")
     # One share more for what the tensors have in common.
@@ -102,7 +111,7 @@ def stats(
     beside = len(sources) if len(sources) > 1 else 0
     results = [
         tensor_stats(source, spec, share, threads, quantiles=quantiles, beside=beside)
-        for source, spec in zip(sources, specs, strict=True)
+        for source, spec in zip(sources, wanted, strict=True)
     ]
     found = tuple(relations(sources, results, recipe.keys(), share))
     held = {source.stored.name for source in sources}

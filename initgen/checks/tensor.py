@@ -87,9 +87,7 @@ def tensor_stats(
     findings: list[Finding] = []
     drawn = problem = ""
     if spec and (spec.shape != stored.shape or spec.dtype != stored.dtype):
-        problem = (
-            f"is {format_shape(stored.shape)} {kind}, and its recipe says {format_shape(spec.shape)} {spec.dtype.name}"
-        )
+        problem = f"is {format_shape(stored.shape)} {kind}, and should be {format_shape(spec.shape)} {spec.dtype.name}"
     elif measured.nan or measured.inf:
         tests.append(Test("NaN or infinite values", float(measured.nan + measured.inf), 0, False))
     if spec and not problem and stored.dtype and not tests:

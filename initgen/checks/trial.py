@@ -24,6 +24,8 @@ CHANCES = 13
 _LEAST_FOR_CORRELATION = 1000
 # The coarsest grid that frameworks draw float32 from, with room for one end that counts twice.
 _GRID = 2.0**-22
+# Of values up to so many std from the mean it is said that some should be further out.
+_SAID = 5.0
 # Copies are asked for where keys of as many values agree by chance with less than this probability.
 _NO_CHANCE = 1e-12
 
@@ -123,10 +125,11 @@ def _bounds(measured: Measured, law: Law, dtype: DType, cells: Cells, share: flo
 
 
 def _farthest(measured: Measured, law: Law, dtype: DType, share: float) -> Test:
-    """Whether a value is further out than so many draws reach, inside of bounds that are far away or none.
+    """Whether the outermost values are where those of so many draws are: no further out, and in wide dtypes no nearer.
 
-    By Boole's inequality: the probability of one, times their number. What rounding to the dtype, twice at most, may have
-    added to it is taken off, and between bounds a step of the grid of values that it may have been drawn from.
+    Further out than bounds that are far away or none allow: by Boole's inequality, the probability of one, times their
+    number. Nearer, as clipped values are: the probability that none is beyond. What rounding to the dtype, twice at most,
+    may have moved is taken off, and between bounds a step of the grid of values that they may have been drawn from.
     """
     answers = []
     low, high = law.support
@@ -134,7 +137,12 @@ def _farthest(measured: Measured, law: Law, dtype: DType, share: float) -> Test:
     for x, sign in ((measured.low, -1.0), (measured.high, 1.0)):
         inner = x - sign * (2 * 2.0**-dtype.digits * abs(x) + dtype.smallest + grain)
         tail = law.cdf(inner) if sign < 0 else _above(law, inner)
-        answers.append((min(1.0, 2 * measured.finite * tail), x))
+        answers.append((min(1.0, 4 * measured.finite * tail), x))
+        outer = 2 * x - inner
+        # JAX's normal float32 ends at 5.4 std, torch's at 5.8: further out nothing is said.
+        if dtype.itemsize > 2 and abs(outer - law.mean) < _SAID * law.std:
+            beyond = law.cdf(outer) if sign < 0 else _above(law, outer)
+            answers.append((min(1.0, 4 * math.exp(measured.finite * math.log1p(-min(beyond, 0.9)))), x))
     p, x = min(answers)
     off = (x - law.mean) / law.std
     note = f"{off:+.3g} std from the mean"

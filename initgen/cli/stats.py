@@ -12,6 +12,7 @@ from initgen.core.errors import BadParameter, InitgenError, printable, quoted
 
 if TYPE_CHECKING:
     from initgen.checks.stats import FileStats
+    from initgen.specs.tensor import TensorSpec
 
 # What makes the exit code 1.
 FAIL_ON = ("wrong", "remark", "unchecked", "never")
@@ -43,6 +44,10 @@ def _report(context: click.Context, param: click.Parameter, value: str | None) -
 @click.command("stats", short_help="Say what is in a file, and whether it is what it should be.")
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path())
 @click.option("--scheme", "-s", type=options.SCHEME, help="What every tensor should be; by default its recipe.")
+@click.option("--spec", metavar="SPEC", help="A spec that says what each tensor should be.")
+@click.option(
+    "--set", "variables", multiple=True, metavar="NAME=VALUE", help="A variable of SPEC, in place of its own."
+)
 @click.option("--name", "names", multiple=True, metavar="PATTERN", help="Only tensors called so, like '*.weight'.")
 @options.kernel_options
 @options.format_option
@@ -77,13 +82,13 @@ def command(files: tuple[str, ...], scheme: str | None, names: tuple[str, ...], 
     initgen stats w.npy --scheme he_uniform
     initgen stats model.safetensors
     initgen stats w.npy --scheme he_uniform --plot w.png
-    initgen stats model.safetensors --html report.html
+    initgen stats model.safetensors --spec model.toml --html report.html
     initgen stats model.safetensors --fail-on remark,unchecked --junit stats.xml
     initgen sample --scheme he_uniform --shape 100x64 | initgen stats - --scheme he_uniform
 
     Checks bounds, mean, variance and shape of the distribution, each row and column, correlation, zeros, digits and copies;
     across tensors equal values and shared seeds; of orthogonal and other structures their own properties. Files of
-    initgen say what they should be; others need --scheme.
+    initgen say what they should be; others need --scheme or --spec.
 
     Exit code 0: nothing is wrong. 1: something is, or what --fail-on names. 2: no answer.
     """
@@ -95,6 +100,7 @@ def command(files: tuple[str, ...], scheme: str | None, names: tuple[str, ...], 
     reports = {name: given[name] for name in REPORTS if given[name] is not None}
     for name, path in reports.items():
         import_module(f"initgen.report.{name}").check(path)
+    specs = _specs(scheme, given)
     expect = expect_scheme(partial(tensor_spec, scheme, **options.kernel_of(given))) if scheme else None
     errors: list[tuple[str, InitgenError]] = []
 
@@ -109,6 +115,7 @@ def command(files: tuple[str, ...], scheme: str | None, names: tuple[str, ...], 
                 false_alarm=given["false_alarm"] / len(files),
                 threads=given["threads"],
                 quantiles=bool({"plot", "html"} & reports.keys()),
+                specs=specs,
             )
         except InitgenError as error:
             errors.append((path, error))
@@ -120,6 +127,25 @@ def command(files: tuple[str, ...], scheme: str | None, names: tuple[str, ...], 
     finally:  # also where nobody reads the answer to its end
         _save(reports, answers, errors)
     return code or _code(answers, given["fail_on"])
+
+
+def _specs(scheme: str | None, given: dict[str, Any]) -> "Sequence[TensorSpec] | None":
+    """What --spec describes; what goes without --scheme and --spec is refused, not passed over."""
+    kernel = {key: value for key, value in options.kernel_of(given).items() if value not in (None, False, 1)}
+    if given["layout"] is None:
+        del kernel["layout"]
+    if kernel and scheme is None:
+        option = next(iter(kernel)).replace("_", "-")
+        raise BadParameter(f"--{option} says how to read a scheme, and there is none", "--scheme NAME")
+    if given["spec"] is None:
+        if given["variables"]:
+            raise BadParameter("--set is for the variables of --spec, and there is none")
+        return None
+    if scheme is not None:
+        raise BadParameter("--scheme and --spec both say what it should be", "leave one out")
+    from initgen.specs.describe import describe
+
+    return describe(given["spec"], variables=options.variables_of(given["variables"]))
 
 
 def _show(answers: list["FileStats"], errors: list[tuple[str, InitgenError]], as_json: bool) -> None:
@@ -142,7 +168,7 @@ def _save(reports: dict[str, str], answers: list["FileStats"], errors: list[tupl
     clean_up_when_ended()
     for name, path in reports.items():
         module = import_module(f"initgen.report.{name}")
-        if name == "junit":
+        if name in ("junit", "html"):
             module.save(path, answers, errors)
         elif answers:
             module.save(path, answers)

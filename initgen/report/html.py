@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from initgen.checks.finding import Finding
     from initgen.checks.stats import FileStats
     from initgen.checks.tensor import TensorStats
+    from initgen.core.errors import InitgenError
+
+# Paths without an answer, and why.
+Errors = Sequence[tuple[str, "InitgenError"]]
 
 KINDS: document.Kinds = dict.fromkeys((".html", ".htm"), (b"<!doctype html", b"<html"))
 OPTION = "--html"
@@ -49,21 +53,27 @@ def check(path: str) -> None:
     document.check(OPTION, path, KINDS)
 
 
-def save(path: str, files: Sequence[FileStats]) -> None:
+def save(path: str, files: Sequence[FileStats], errors: Errors = ()) -> None:
     """Write the page.
 
     Raises:
         OutputError: the path cannot be written.
     """
-    document.write(OPTION, path, page(files).encode())
+    document.write(OPTION, path, page(files, errors).encode())
 
 
-def page(files: Sequence[FileStats]) -> str:
-    """The page of these results; the same for the same results."""
+def page(files: Sequence[FileStats], errors: Errors = ()) -> str:
+    """The page of these results and of the files that had none; the same for the same results."""
     style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     policy = f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; base-uri 'none'"
-    title = wording.shown_path(files[0].path) if len(files) == 1 else wording.counted(len(files), "file")
+    count = len(files) + len(errors)
+    title = wording.shown_path(files[0].path) if len(files) == count == 1 else wording.counted(count, "file")
     passed, said = wording.answer(files)
+    if errors:
+        passed, said = (
+            False if passed is False else None,
+            f"{wording.counted(len(errors), 'file')} without an answer; {said}",
+        )
     sign = wording.SIGNS[passed]
     tensors = [tensor for file in files for tensor in file.tensors]
     chosen = _chosen(tensors)
@@ -75,7 +85,7 @@ def page(files: Sequence[FileStats]) -> str:
         f"<title>{sign} {escape(title)}</title><style>{style}</style></head><body><header>",
         f'<p class="tool">initgen stats</p><h1>{escape(title)}</h1>{_verdict(passed, said)}',
         _facts(files, tensors),
-        _files(files),
+        _files(files, errors),
         "</header><main>",
     ]
     parts.append(_notices(files))
@@ -144,15 +154,20 @@ def _class(tensor: TensorStats) -> str:
     return _CLASSES[tensor.passed] + (" remarked" if wording.remarks(tensor) else "")
 
 
-def _files(files: Sequence[FileStats]) -> str:
-    """The answer for each of several files; for one file, where it is."""
-    if len(files) == 1:
+def _files(files: Sequence[FileStats], errors: Errors) -> str:
+    """The answer for each of several files, or why there is none; for one file, where it is."""
+    if len(files) == 1 and not errors:
         return f'<p class="soft">{_text(files[0].path)}</p>' if os.path.dirname(files[0].path) else ""
     lines = []
     for file in files:
         passed, said = wording.answer([file])
         sign = f'<b class="{_COLORS[passed]}" title="{wording.ANSWERS[passed]}">{wording.SIGNS[passed]}</b>'
         lines.append(f'<li>{sign} {_text(file.path)} <span class="soft">{_text(said)}</span></li>')
+    lines += [
+        f'<li><b class="wrong" title="no answer">{wording.SIGNS[False]}</b> {_text(path)}'
+        f' <span class="soft">{_text(error.message)}</span></li>'
+        for path, error in errors
+    ]
     return f'<ul class="files">{"".join(lines)}</ul>'
 
 
@@ -245,6 +260,8 @@ def _said(tensor: TensorStats) -> str:
     found = tensor.measured
     said = f"<p>{_text(wording.expectation(tensor.spec))}</p>" if tensor.spec else ""
     said += f'<p class="soft">{_text(wording.found(found))}</p>'
+    if tensor.drawn:
+        said += f'<p class="soft">drawn {_text(tensor.drawn)}</p>'
     if tensor.problem:
         said += f'<p class="no">{_text(tensor.problem)}</p>'
     for finding in tensor.findings:

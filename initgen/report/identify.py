@@ -237,7 +237,7 @@ def comment(described: Described, shown: str) -> str:
 
 def of_identities(files: Sequence[FileIdentity], *, complete: bool) -> dict[str, Any]:
     """The answers as JSON; ``complete`` where no file was without one."""
-    return {"complete": complete, "files": [_of_file(file) for file in files]}
+    return {"schema": "initgen.identify/1", "complete": complete, "files": [_of_file(file) for file in files]}
 
 
 def _of_file(file: FileIdentity) -> dict[str, Any]:
@@ -247,7 +247,7 @@ def _of_file(file: FileIdentity) -> dict[str, Any]:
         "groups": [
             {
                 "verdict": group.verdict,
-                "scheme": group.reading.rule if group.reading else None,
+                "rule": group.reading.rule if group.reading else None,
                 "layout": group.reading.layout if group.reading else None,
                 "patterns": group.patterns,
                 "tensors": len(group.tensors),

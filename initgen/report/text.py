@@ -11,6 +11,7 @@ from rich.text import Text
 from initgen.core.errors import printable
 from initgen.core.shapes import format_shape
 from initgen.laws import Constant, Law
+from initgen.report import wording
 from initgen.report.chart import BAR, legend, picture, sparkline
 from initgen.report.console import Part, Screen, show_facts
 from initgen.report.schemes import made_by
@@ -133,7 +134,8 @@ def _show_tensor(out: Screen, shown: str, tensor: TensorStats, *, whole: bool) -
     found, spec = tensor.measured, tensor.spec
     out.paragraph((f"{shown}: {printable(tensor.name)}, {format_shape(tensor.shape)} {tensor.kind}", "bold"))
     said = [("expected", f"{spec.title}: {made_by(spec)}")] if spec else []
-    show_facts(out, [*said, ("found", summary(found))])
+    drawn = [("drawn", tensor.drawn)] if tensor.drawn else []
+    show_facts(out, [*said, ("found", summary(found)), *drawn])
     _show_picture(out, tensor.histogram, None if tensor.problem else spec, found.finite)
     if tensor.problem:
         out.paragraph((tensor.problem, "red"), indent=2)
@@ -216,19 +218,8 @@ def _names(names: Sequence[str] | Iterable[str]) -> str:
 
 
 def summary(found: Measured) -> str:
-    """One line on what is in a tensor."""
-    if not found.sampled or not found.finite:
-        return f"{found.count:,} values" + (
-            f", {found.nan:,} NaN, {found.inf:,} infinite" if found.nan or found.inf else ""
-        )
-    line = (
-        f"{found.count:,} values from {found.low:.6g} to {found.high:.6g}, mean {found.mean:.6g}, std {found.std:.6g},"
-        f" {found.zeros:,} zeros"
-    )
-    if found.nan or found.inf:
-        line += f", {found.nan:,} NaN, {found.inf:,} infinite"
-    share = found.distinct / found.sampled
-    return line + (f", {share:.2%} distinct" if share < 1 else "")
+    """One line on what is in a tensor, with the minus sign that can be copied."""
+    return wording.found(found).replace("−", "-")
 
 
 def show_preview(out: Screen, spec: TensorSpec, shown: Preview) -> None:

@@ -206,7 +206,7 @@ def test_a_recipe_that_does_not_fit_the_file_is_an_answer_of_no(tmp_path):
     safetensors.numpy.save_file({"a": np.zeros((5, 4), np.float32)}, path, metadata=metadata)
     answer = stats(path)
     assert (answer.passed, answer.missing) == (False, ("b",))
-    assert "is 5x4 float32, and its recipe says 4x5 float32" in answer.tensors[0].problem
+    assert "is 5x4 float32, and should be 4x5 float32" in answer.tensors[0].problem
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

@@ -126,6 +126,14 @@ def test_one_value_that_no_draw_reaches_is_seen_where_no_bound_is_near(scheme, v
     assert ("farthest value" in failed(answer(values, scheme))) == seen
 
 
+@pytest.mark.parametrize("at", [3, 3.5, 4.5])
+def test_normal_values_that_stop_too_soon_are_seen(at):
+    """Of 210,000 values 567, 98 and 1.4 are further out than these."""
+    values = RNG.normal(0, 0.02, (300, 700))
+    clipped = values * (abs(values) < at * 0.02)  # set to zero, so that none are equal at the ends
+    assert ("farthest value" in failed(answer(clipped, "random_normal:stddev=0.02"))) == (at < 4)
+
+
 def test_float64_that_was_float32_is_seen():
     found = answer(right((50, 40)), dtype="float64")
     assert failed(found) == {"precision (binary digits)"}

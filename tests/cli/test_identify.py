@@ -65,7 +65,7 @@ def test_json_is_one_document_with_every_guess(run):
     answer = strict(run("identify", "model.safetensors", "he.npy", "--json").text)
     assert answer["complete"] is True
     model, he = answer["files"]
-    assert {group["scheme"]: group["tensors"] for group in model["groups"]} == {
+    assert {group["rule"]: group["tensors"] for group in model["groups"]} == {
         "torch_default": 3,
         "torch_bias": 3,
         "ones": 1,

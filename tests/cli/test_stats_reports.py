@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
@@ -172,7 +173,7 @@ def test_a_picture_is_checked_before_the_work_and_saved_after_it(report, run, mo
     monkeypatch.setattr(checks, "stats", stats)
     fake = SimpleNamespace(
         check=lambda path: calls.append(("check", path)),
-        save=lambda path, answers: calls.append(("save", path, [answer.path for answer in answers])),
+        save=lambda path, answers, errors=(): calls.append(("save", path, [answer.path for answer in answers])),
     )
     monkeypatch.setitem(sys.modules, f"initgen.report.{report}", fake)
     assert run("stats", "right.npy", "broken.npy", "wrong.npy", *HE, f"--{report}", "r.x").code == 2
@@ -184,8 +185,10 @@ def test_a_picture_is_checked_before_the_work_and_saved_after_it(report, run, mo
         ("save", "r.x", ["right.npy", "wrong.npy"]),
     ]
     calls.clear()
-    assert run("stats", "broken.npy", f"--{report}", "r.x").code == 2  # nothing to draw
-    assert calls == [("check", "r.x"), ("stats", "broken.npy", True)]
+    assert run("stats", "broken.npy", f"--{report}", "r.x").code == 2
+    # There is nothing to draw; but a page that is there would tell of another run.
+    saved = [("save", "r.x", [])] if report == "html" else []
+    assert calls == [("check", "r.x"), ("stats", "broken.npy", True), *saved]
     calls.clear()
     run("stats", "right.npy", "--junit", "r.xml")
     assert calls == [("stats", "right.npy", False)]
@@ -200,3 +203,50 @@ def test_a_report_that_cannot_be_saved_is_no_answer_and_the_answer_is_shown(run,
     made = run("stats", "right.npy", *HE, "--junit", "r.xml")
     assert (made.code, made.err) == (2, "error: r.xml: no space left on device\n")
     assert made.text.splitlines()[-1].startswith("yes: right.npy")
+
+
+@pytest.mark.usefixtures("files")
+def test_the_page_names_files_without_an_answer_and_does_not_say_yes(run):
+    assert run("stats", "right.npy", "broken.npy", *HE, "--html", "r.html").code == 2
+    text = Path("r.html").read_text()
+    assert "broken.npy" in text
+    assert "1 file without an answer" in text
+    assert "✓ 2 files" not in text
+
+
+def test_a_file_is_held_against_a_spec(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("m.toml").write_text(
+        'variables = { width = 64 }\n[tensors]\na = { shape = ["${width}", 100], scheme = "he_normal" }\n'
+        'b = { shape = [100], scheme = "zeros" }\n'
+    )
+    assert run("sample", "m.toml", "-o", "m.npz").code == 0
+    made = run("stats", "m.npz", "--spec", "m.toml")
+    assert (made.code, made.text.splitlines()[-1].split(" (")[0]) == (
+        0,
+        "yes: m.npz: 2 of 2 tensors checked, all as they should be",
+    )
+    assert run("stats", "m.npz", "--spec", "m.toml", "--set", "width=32").code == 1
+    other = Path("m.toml").read_text().replace("he_normal", "lecun_normal")
+    Path("other.toml").write_text(other + 'c = { shape = [2], scheme = "ones" }\n')
+    made = run("stats", "m.npz", "--spec", "other.toml")
+    assert made.code == 1
+    assert "missing: c" in made.text
+    assert "WRONG" in made.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--fan-in", "3"), "--fan-in says how to read a scheme, and there is none"),
+        (("--layout", "torch"), "--layout says how to read a scheme, and there is none"),
+        (("--set", "a=1"), "--set is for the variables of --spec, and there is none"),
+        (("--spec", "m.toml", "--scheme", "ones"), "--scheme and --spec both say what it should be"),
+        (("--spec", "none.toml"), "none.toml: there is no such file"),
+    ],
+)
+@pytest.mark.usefixtures("files")
+def test_what_cannot_be_meant_is_refused(run, arguments, said):
+    made = run("stats", "right.npy", *arguments)
+    assert made.code == 2
+    assert said in made.err

@@ -50,7 +50,7 @@ def answers(tmp_path_factory):
     safetensors.numpy.save_file(
         {"a": right, "b": right.copy(), "c": np.ones(3, np.float32)}, place / "equal.safetensors"
     )
-    found["equal"] = initgen.stats(place / "equal.safetensors")
+    found["equal"] = initgen.stats(place / "equal.safetensors", "he_uniform", names=["a", "b"])
     initgen.write(initgen.tensor("he_uniform", (4, 5)), place / "r.safetensors")
     recipe = safetensors.safe_open(place / "r.safetensors", "numpy").metadata()
     safetensors.numpy.save_file({"other": right}, place / "missing.safetensors", recipe)
@@ -104,14 +104,13 @@ SAID = [
     (
         "equal",
         [
-            ("a", "skipped", ""),
-            ("b", "skipped", ""),
-            ("c", "skipped", ""),
+            ("a", None, ""),
+            ("b", None, ""),
             ("equal tensors: a, b", "failure", "equal tensors: equal, value for value: a, b"),
         ],
     ),
     ("missing", [("other", "skipped", ""), ("weight", "failure", "missing recipe")]),
-    ("misfit", [("weight", "failure", "is 100x64 float32 its recipe says 4x5 expected: he_uniform")]),
+    ("misfit", [("weight", "failure", "is 100x64 float32 should be 4x5 expected: he_uniform")]),
     (
         "found wrong",
         [("array", "failure", "zeros: 1 % are zero"), ("shifted: a, b", "failure", "one is the other, shifted: a, b")],

@@ -52,7 +52,7 @@ def try_out(source: Source, place: Place, threads: int | None) -> Tried:
     found = measure(source, threads=threads)
     if not found.count or found.finite != found.count:
         return Tried(found.settled(0, False), [])
-    if found.low == found.high:
+    if found.low == found.high and (found.count > 1 or found.low in (0.0, 1.0)):  # one value alone may be drawn
         return Tried(found.settled(0, False), [Option(_constant(found.low, dtype), None)])
     options = [Option(reading, None) for reading in structures(source, found, dtype)]
     if options or dtype.whole:
