@@ -201,7 +201,7 @@ def _notices(files: Sequence[FileStats]) -> str:
         place = f"{file.path}: " if len(files) > 1 else ""
         said += [_notice("remark", f"{place}{warning}") for warning in file.warnings[:_NOTICES]]
         said += [_finding(place, finding) for finding in file.findings[:_NOTICES]]
-        said += [_notice("no", f"{place}missing: {name}, which the recipe has") for name in file.missing[:_NOTICES]]
+        said += [_notice("no", f"{place}missing: {name}, which is described") for name in file.missing[:_NOTICES]]
         rest = sum(max(0, len(kind) - _NOTICES) for kind in (file.warnings, file.findings, file.missing))
         said += [_notice("soft", f"{place}and {rest:,} more")] if rest else []
     return f'<ul class="notices">{"".join(said)}</ul>' if said else ""

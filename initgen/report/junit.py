@@ -96,7 +96,7 @@ def _cases(file: FileStats, shown: str) -> Iterator[Element]:
         yield case
     for name in file.missing:
         case = Element("testcase", classname=shown, name=printable(name))
-        _put(case, "failure", "missing", ["is missing, and the recipe has it"])
+        _put(case, "failure", "missing", ["is missing, though the recipe or spec has it"])
         yield case
 
 

@@ -50,7 +50,7 @@ def show_stats(out: Screen, file: FileStats) -> None:
     else:
         _show_model(out, shown, file)
     if file.missing:
-        out.paragraph(_WRONG, f"  missing, though the recipe has them: {_names(file.missing)}", indent=2)
+        out.paragraph(_WRONG, f"  missing, though described: {_names(file.missing)}", indent=2)
     out.paragraph(*_answer(shown, file))
 
 
@@ -95,7 +95,7 @@ def _faults(file: FileStats) -> str:
     said = [f"{wrong:,} of {len(file.tensors):,} tensors not what they should be"] if wrong else []
     said += dict.fromkeys(finding.kind for finding in file.findings if finding.severity == "wrong")
     if file.missing:
-        said.append(f"{len(file.missing):,} of the recipe's tensors missing")
+        said.append(f"{len(file.missing):,} described tensors missing")
     return f": {', '.join(said)}"
 
 

@@ -231,7 +231,7 @@ def test_a_file_is_held_against_a_spec(run, tmp_path, monkeypatch):
     Path("other.toml").write_text(other + 'c = { shape = [2], scheme = "ones" }\n')
     made = run("stats", "m.npz", "--spec", "other.toml")
     assert made.code == 1
-    assert "missing: c" in made.text
+    assert "missing, though described: c" in made.text
     assert "WRONG" in made.text
 
 

@@ -129,7 +129,7 @@ def test_findings_remarks_warnings_and_missing_tensors_are_on_it(tmp_path):
     )
     page = Page(html.page([answer]))
     (notices,) = page.texts("ul", class_="notices")
-    for part in ("missing: <gone>, which the recipe has", "bytes & bytes", "equal: n0, n1", "n19 and 10 more"):
+    for part in ("missing: <gone>, which is described", "bytes & bytes", "equal: n0, n1", "n19 and 10 more"):
         assert part in notices
     assert "is <odd>" in page.texts("details")[1]
     assert page.texts("button") == ["all 2", "wrong 1", "with remarks 1"]

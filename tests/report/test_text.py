@@ -201,8 +201,8 @@ def test_long_lists_of_names_and_findings_are_counted(plain, screen):
     assert sum(line.startswith("  WRONG") for line in lines) == 10
     assert lines[-2] == "  15 more findings are in --json"
     lines = shown(screen, replace(plain, missing=names)).splitlines()
-    assert lines[-2] == "  WRONG  missing, though the recipe has them: t0, t1, t2, t3 and 996 more"
-    assert lines[-1] == "no: w: 1,000 of the recipe's tensors missing"
+    assert lines[-2] == "  WRONG  missing, though described: t0, t1, t2, t3 and 996 more"
+    assert lines[-1] == "no: w: 1,000 described tensors missing"
 
 
 @pytest.mark.parametrize("checked", [True, False])
