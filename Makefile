@@ -19,10 +19,12 @@ $(VENV)/.done: pyproject.toml
 	$(BIN)/python $(PIP) --editable . --group test --group lint
 	@touch $@
 
+# timm without torchvision, which it asks for and its models are made without; the rest it shares with transformers.
 $(INTEROP)/.done: pyproject.toml
 	$(PYTHON) -m venv $(INTEROP)
 	$(INTEROP)/bin/python $(PIP) --upgrade 'pip>=25.1'
 	$(INTEROP)/bin/python $(PIP) --editable . --group test --group interop
+	$(INTEROP)/bin/python $(PIP) --no-deps timm==1.0.31
 	@touch $@
 
 demo: $(VENV)/.done ## sample a file in each format, and check it
