@@ -44,6 +44,7 @@ class Cells:
         ends: where in ``order`` each cell ends.
         zero: the probability of 0 or -0, at most: what is rounded to it, and what draws of float32 hit of themselves.
         drawn: how, where not as initgen does it: rounded once and held inside the exact bounds.
+        possible: for each code of ``order`` whether it or its neighbour can be drawn; None where all inside the bounds can.
         beyond: the probability of values outside ``low`` to ``high``; above 0 only where a framework is known to do so.
     """
 
@@ -60,6 +61,7 @@ class Cells:
     zero: float
     drawn: str = ""
     beyond: float = 0.0
+    possible: NDArray[np.bool_] | None = None
 
     def distance(self, counts: NDArray[np.int64]) -> float:
         """Kolmogorov and Smirnov's D between the law and the counts of each code, at the ends of the cells."""
@@ -69,6 +71,10 @@ class Cells:
             return 0.0
         found = cumulative[self.ends] / total
         return float(np.abs(found - self.below).max()) if found.size else 0.0
+
+    def impossible(self, counts: NDArray[np.int64]) -> int:
+        """How many values lie where none is drawn, given how many have each code."""
+        return 0 if self.possible is None else int(counts[self.order[~self.possible]].sum())
 
     def outside(self, counts: NDArray[np.int64], dtype: DType) -> int:
         """How many values lie beyond the bounds, given how many have each code; for dtypes of up to 16 bits."""
@@ -191,7 +197,9 @@ def cells_of_draws(
     moments = _moments(found, mass_found)
     ends, below = np.arange(order.size), np.cumsum(mass)
     zero, beyond = float(mass[every == 0].sum()), float(mass_found[~inside].sum())
-    return Cells(below, found, mass_found, *moments, *bounds, order, ends, zero, drawn, beyond)
+    # A neighbour may be drawn where another version of a framework rounds a function otherwise.
+    possible = has | np.append(has[1:], False) | np.insert(has[:-1], 0, False)
+    return Cells(below, found, mass_found, *moments, *bounds, order, ends, zero, drawn, beyond, possible)
 
 
 def cells_for(law: Law, dtype: DType, low: float, high: float) -> Cells:

@@ -117,6 +117,9 @@ def _bounds(measured: Measured, law: Law, dtype: DType, cells: Cells, share: flo
         few = of_count(cells.outside(measured.cells, dtype), measured.count, cells.beyond) >= share
     low, high = law.support
     tests = []
+    if cells.possible is not None:
+        found = cells.impossible(measured.cells)
+        tests.append(Test("values that are never drawn", float(found), 0.0, not found))
     if math.isfinite(low):
         tests.append(Test("least value", measured.low, cells.low, few or measured.low >= cells.low))
     if math.isfinite(high):

@@ -160,6 +160,19 @@ def test_zeros_that_rounding_makes_are_expected(dtype, std):
     assert "zeros" in failed(tensor_stats(source_of_array(more, spec.dtype, "w"), spec, SHARE, None))
 
 
+def test_what_a_framework_never_draws_does_not_pass_as_its_own():
+    """JAX's native bfloat16 normal of 0.051 has about the std of 0.05, for it ends at 2.9 std; these go on."""
+    values = RNG.normal(0, 0.05, (260, 300))
+    assert not failed(answer(values, "random_normal:stddev=0.05", "bfloat16"))
+    assert answer(values, "random_normal:stddev=0.051", "bfloat16").passed is False
+
+
+def test_a_float16_value_beyond_the_bound_does_not_pass_as_one_of_bfloat16():
+    values = right((300, 700), np.float16)
+    values[3, 4] = np.float16(limit((300, 700)) * (1 + 3 * 2.0**-11))
+    assert answer(values, "he_uniform", "float16").passed is False
+
+
 REMARKS = {
     "zeros": (np.zeros((30, 40), np.float32), {"dead tensor"}),
     "a bias of zeros": (np.zeros(40, np.float32), set()),
