@@ -106,7 +106,7 @@ def _tests(measured: Measured, law: Law, dtype: DType, cells: Cells, share: floa
     p = of_count(measured.zeros, measured.count, cells.zero)
     tests.append(Test("zeros", found, cells.zero, p >= share, p, f"{measured.zeros:,} zeros"))
     if dtype.itemsize > 2:
-        tests.append(_distinct(measured, cells, share))
+        tests.append(_distinct(measured, law, dtype, cells, share))
     return tests
 
 
@@ -159,15 +159,17 @@ def _above(law: Law, x: float) -> float:
     return law.cdf(2 * law.mean - x) if symmetric else 1.0 - law.cdf(x)
 
 
-def _distinct(measured: Measured, cells: Cells, share: float) -> Test:
+def _distinct(measured: Measured, law: Law, dtype: DType, cells: Cells, share: float) -> Test:
     """Whether too many of the first values are equal: clipped, or once of a dtype with few values, as int8 that was scaled.
 
     The i-th value is equal to one before it with a probability of at most i times that of the likeliest value. So how many
     are is at most a sum of independent draws, whose upper tail is below Poisson's: Chernoff's bound again.
     """
     n, equal = measured.sampled, measured.sampled - measured.distinct
-    # A cell is 2^16 values of float32, in which the density is at most twice its mean; or a step of a grid of 2^22.
-    likeliest = max(_GRID, 2 * 2.0**-16 * float(cells.weights.max()))
+    # A cell is 2^16 values of float32, in which the density is at most twice its mean, where the law is no narrower. Where it
+    # is, far from 0, a step of the dtype, times a density that is nowhere above 1/std. Or a step of a grid of 2^22.
+    step = 2.0 ** (1 - dtype.digits) * abs(law.mean) / law.std
+    likeliest = max(_GRID, 2 * 2.0**-16 * float(cells.weights.max()), step)
     mean = n * n / 2 * likeliest
     p = math.exp(-min(equal * math.log(equal / mean) - equal + mean, 745)) if equal > mean else 1.0
     return Test(

@@ -140,6 +140,21 @@ def test_float64_that_was_float32_is_seen():
     assert next(t.note for t in found.tests if not t.passed) == "no more than float32 carries"
 
 
+@pytest.mark.parametrize("count", [100, 1000, 30_000])
+@pytest.mark.parametrize(
+    ("scheme", "mean", "std"),
+    [
+        ("random_normal:mean=1,stddev=0.00001", 1, 1e-5),
+        ("random_normal:mean=-1000,stddev=0.01", -1000, 0.01),
+        ("random_uniform:minval=1000,maxval=1000.001", 1000.0005, 0.001),
+        ("random_uniform:minval=-1,maxval=-0.9999", -0.99995, 0.0001),
+    ],
+)
+def test_a_narrow_law_far_from_zero_has_few_values_by_right(scheme, mean, std, count):
+    values = RNG.normal(mean, std, count) if "normal" in scheme else mean + std * RNG.uniform(-0.5, 0.5, count)
+    assert "distinct values" not in failed(answer(values, scheme))
+
+
 @pytest.mark.parametrize("wide", [1, 7])
 @pytest.mark.parametrize("scale", [0.125, 1.0, 0.1])
 def test_the_coarsest_grid_of_a_framework_passes_the_test_of_precision(scale, wide):
