@@ -68,14 +68,14 @@ def row_sums(x: Values, axes: Axes) -> tuple[Floats, Floats]:
     """Sums and sums of squares of the rows in a block, which has whole rows or a part of one.
 
     Of float32 in pieces, so that numbers of like size are added and keep their digits: what is lost of a piece is about
-    1e-7 of it, up or down, and of the sum of many pieces less.
+    1e-7 of it, up or down, and of the sum of many pieces less. Not by ``einsum``, which keeps the interpreter's lock.
     """
     matrix = x.reshape(-1, min(axes.row, x.size)) if axes.first else x.reshape(1, -1)
     end = matrix.shape[1] // _WIDE * _WIDE
     head, tail = matrix[:, :end].reshape(len(matrix), -1, _WIDE), matrix[:, end:]
     sum1 = np.add.reduce(np.add.reduce(head, axis=2), axis=1, dtype=np.float64)
-    sum2 = np.add.reduce(np.einsum("ijk,ijk->ij", head, head), axis=1, dtype=np.float64)
-    return sum1 + np.add.reduce(tail, axis=1), sum2 + np.einsum("ij,ij->i", tail, tail)
+    sum2 = np.add.reduce(np.vecdot(head, head), axis=1, dtype=np.float64)
+    return sum1 + np.add.reduce(tail, axis=1), sum2 + np.vecdot(tail, tail)
 
 
 def column_sums(x: Values, axes: Axes) -> tuple[Floats, Floats]:
@@ -89,8 +89,8 @@ def column_sums(x: Values, axes: Axes) -> tuple[Floats, Floats]:
         matrix = part.reshape(-1, wide)
         found.append(
             [
-                np.einsum("ij->j", matrix).reshape(-1, width).sum(axis=0, dtype=np.float64),
-                np.einsum("ij,ij->j", matrix, matrix).reshape(-1, width).sum(axis=0, dtype=np.float64),
+                np.add.reduce(matrix, axis=0).reshape(-1, width).sum(axis=0, dtype=np.float64),
+                np.add.reduce(matrix * matrix, axis=0).reshape(-1, width).sum(axis=0, dtype=np.float64),
             ]
         )
     (a1, a2), (b1, b2) = found

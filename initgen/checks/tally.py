@@ -66,8 +66,8 @@ def _lag(x: NDArray[np.floating]) -> float:
     """The sum of the products of neighbours, in pieces that keep their digits."""
     a, b = x[:-1], x[1:]
     end = a.size // _PIECE * _PIECE
-    pieces = np.einsum("ij,ij->i", a[:end].reshape(-1, _PIECE), b[:end].reshape(-1, _PIECE))
-    return float(pieces.sum(dtype=np.float64) + np.einsum("i,i->", a[end:], b[end:]))
+    pieces = np.vecdot(a[:end].reshape(-1, _PIECE), b[:end].reshape(-1, _PIECE))
+    return float(pieces.sum(dtype=np.float64) + np.vecdot(a[end:], b[end:]))
 
 
 # NaN, infinities and overflowing squares are counted, not warned of.
