@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from initgen.checks.repeats import Anchors, joined, no_anchors
-from initgen.checks.slices import Axes, Slices, axes_of, first_row
+from initgen.checks.slices import Axes, Slices, axes_of
 from initgen.checks.source import Block, Source, cuts
 from initgen.checks.tally import Tally, floats, tally
 from initgen.engine.draw import keep_freed_memory
@@ -167,7 +167,7 @@ class _Total:
     def _sum(self, part: Tally, start: int) -> None:
         self.sums.append((float(part.rows[0].sum()), float(part.rows[1].sum())))
         if self.rows:
-            row = first_row(start, self.axes)
+            row = start // self.axes.row
             here = slice(row, row + len(part.rows[0]))
             self.rows.sum1[here] += part.rows[0]
             self.rows.sum2[here] += part.rows[1]

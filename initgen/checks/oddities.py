@@ -9,7 +9,7 @@ from initgen.checks.finding import Finding, Severity
 from initgen.checks.measure import Measured
 from initgen.checks.slices import Slices
 from initgen.checks.source import Source, cuts
-from initgen.checks.trial import carried, copies, no_chance, significant
+from initgen.checks.trial import carried, copies, few, no_chance, significant
 from initgen.core.dtypes import FLOATS, DType
 
 # So many slices that look equal are read again and compared.
@@ -32,9 +32,13 @@ def equal_slices(source: Source, measured: Measured, severity: Severity) -> Iter
         if groups:
             count = ("at least " if len(candidates) == _COMPARED else "") + str(sum(map(len, groups)))
             where = "first" if axis == 0 else "last"
-            first = ", ".join(map(str, groups[0][:_NAMED])) + (", …" if len(groups[0]) > _NAMED else "")
-            message = f"{count} of {slices.sum1.size} slices of the {where} axis equal another: {first}"
+            message = f"{count} of {slices.sum1.size} slices of the {where} axis equal another: {_first(groups[0])}"
             yield Finding("equal rows" if axis == 0 else "equal columns", (source.stored.name,), message, severity)
+
+
+def _first(slices: list[int]) -> str:
+    """The first of some slices, by their number."""
+    return ", ".join(map(str, slices[:_NAMED])) + (", …" if len(slices) > _NAMED else "")
 
 
 def _alike(slices: Slices) -> list[int]:
@@ -92,7 +96,7 @@ def remarks(name: str, shape: tuple[int, ...], measured: Measured, dtype: DType)
     digits = significant(measured, dtype)
     # Few different values (a mask) and whole numbers (positions, a ramp) have few digits by right.
     whole = bool((measured.head == np.rint(measured.head)).all())
-    if digits is not None and digits <= dtype.digits * 2 // 3 and measured.distinct > 100 and not whole:
+    if digits is not None and few(digits, dtype) and measured.distinct > 100 and not whole:
         said = f"carries no more digits than {carried(digits)}: {digits} of {dtype.digits}"
         yield Finding("low precision", (name,), said, "remark")
     if dtype.itemsize > 2 and _FEW < measured.distinct < measured.sampled / 20 and not whole:
@@ -101,14 +105,11 @@ def remarks(name: str, shape: tuple[int, ...], measured: Measured, dtype: DType)
         )
         yield Finding("few values", (name,), said, "remark")
     for where, slices in (("first", measured.rows), ("last", measured.columns)):
-        dead = _dead(slices, measured.shift) if slices and measured.zeros >= slices.length else []
+        if slices is None or measured.zeros < slices.length:
+            continue
+        dead = _dead(slices, measured.shift)
         if dead:
-            shown = ", ".join(map(str, dead[:_NAMED])) + (", …" if len(dead) > _NAMED else "")
-            said = (
-                f"{len(dead)} of {slices.sum1.size} slices of the {where} axis hold only zeros: {shown}"
-                if slices
-                else ""
-            )
+            said = f"{len(dead)} of {slices.sum1.size} slices of the {where} axis hold only zeros: {_first(dead)}"
             yield Finding("dead rows" if where == "first" else "dead columns", (name,), said, "remark")
     yield from (
         Finding("repeated values", (name,), f"values repeat: {test.note}", "remark")

@@ -31,11 +31,6 @@ class Slices:
     sum1: Floats
     sum2: Floats
 
-    def __add__(self, other: "Slices") -> "Slices":
-        np.add(self.sum1, other.sum1, out=self.sum1)
-        np.add(self.sum2, other.sum2, out=self.sum2)
-        return self
-
 
 @dataclass(frozen=True)
 class Axes:
@@ -95,11 +90,6 @@ def column_sums(x: Values, axes: Axes) -> tuple[Floats, Floats]:
         )
     (a1, a2), (b1, b2) = found
     return a1 + b1, a2 + b2
-
-
-def first_row(start: int, axes: Axes) -> int:
-    """The row that the element ``start`` stands in."""
-    return start // axes.row
 
 
 assert BLOCK <= 1 << 20, "columns of a block are summed in float32"

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from initgen.core.dtypes import DTYPES, DType
 from initgen.core.errors import FormatError
+from initgen.core.registry import fits
 from initgen.core.shapes import Shape
 from initgen.engine.write import read_at
 from initgen.formats import Extent, Format, Stored
@@ -104,6 +105,22 @@ def recipe_in(part: Part) -> dict[str, TensorSpec]:
 def sources_of(part: Part) -> Iterator[Source]:
     """The tensors of a file, in its order."""
     return (source_of(part, stored) for stored in part.contents.tensors)
+
+
+def called(path: str, sources: list[Source], patterns: Sequence[str]) -> list[Source]:
+    """The tensors whose names fit one of ``patterns``.
+
+    Raises:
+        FormatError: there are none.
+    """
+    chosen = [source for source in sources if fits(source.stored.name, patterns)]
+    if not chosen:
+        names = [source.stored.name for source in sources]
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        raise FormatError(
+            f"{path}: no tensor is called {' or '.join(patterns)}", f"it has {', '.join(names[:5])}{more}"
+        )
+    return chosen
 
 
 def source_of(part: Part, stored: Stored) -> Source:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 from initgen.checks.finding import Finding
 from initgen.checks.relations import relations
-from initgen.checks.source import Source, recipe_in, sources_of, stream_source
+from initgen.checks.source import Source, called, recipe_in, sources_of, stream_source
 from initgen.checks.tensor import TensorStats, tensor_stats
 from initgen.checks.trial import CHANCES
 from initgen.core.errors import BadParameter, FormatError
-from initgen.core.registry import fits
 from initgen.formats.parts import open_parts
 from initgen.specs.description import in_file
 from initgen.specs.tensor import TensorSpec
@@ -97,10 +96,7 @@ def stats(
             }
     patterns = tuple(names)
     if patterns:
-        every = sources
-        sources = [s for s in sources if fits(s.stored.name, patterns)]
-        if not sources:
-            raise FormatError(f"{path}: no tensor is called {' or '.join(patterns)}", f"it has {_some(every)}")
+        sources = called(path, sources, patterns)
     find: Expect = expect or (lambda source: recipe.get(source.stored.name))
     wanted = [find(source) for source in sources]
     if expect and sources and not any(wanted) and not any(0 in source.stored.shape for source in sources):
@@ -117,12 +113,6 @@ def stats(
     held = {source.stored.name for source in sources}
     missing = tuple(name for name in recipe if name not in held) if not patterns else ()
     return FileStats(path, tuple(results), found, missing, warnings, false_alarm)
-
-
-def _some(sources: list[Source]) -> str:
-    """The first names, for a hint."""
-    names = [source.stored.name for source in sources]
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def expect_scheme(make: Callable[..., TensorSpec]) -> Expect:

@@ -112,18 +112,18 @@ def _tests(measured: Measured, law: Law, dtype: DType, cells: Cells, share: floa
 
 def _bounds(measured: Measured, law: Law, dtype: DType, cells: Cells, share: float) -> list[Test]:
     """Whether no value lies beyond the bounds; a few may, where a way of drawing is known to leave them there."""
-    few = False
+    known = False
     if cells.beyond:
-        few = of_count(cells.outside(measured.cells, dtype), measured.count, cells.beyond) >= share
+        known = of_count(cells.outside(measured.cells, dtype), measured.count, cells.beyond) >= share
     low, high = law.support
     tests = []
     if cells.possible is not None:
         found = cells.impossible(measured.cells)
         tests.append(Test("values that are never drawn", float(found), 0.0, not found))
     if math.isfinite(low):
-        tests.append(Test("least value", measured.low, cells.low, few or measured.low >= cells.low))
+        tests.append(Test("least value", measured.low, cells.low, known or measured.low >= cells.low))
     if math.isfinite(high):
-        tests.append(Test("greatest value", measured.high, cells.high, few or measured.high <= cells.high))
+        tests.append(Test("greatest value", measured.high, cells.high, known or measured.high <= cells.high))
     return tests
 
 
@@ -257,6 +257,11 @@ def significant(measured: Measured, dtype: DType) -> int | None:
     return max(1, dtype.digits - unused)
 
 
+def few(digits: int, dtype: DType) -> bool:
+    """Whether so few digits are those of a narrower dtype: two thirds of its own or less."""
+    return digits <= dtype.digits * 2 // 3
+
+
 def carried(digits: int) -> str:
     """The narrowest dtype that has so many digits."""
     return next((d.name for d in reversed(FLOATS) if d.itemsize > 1 and d.digits >= digits), "float64")
@@ -271,9 +276,9 @@ def _precision(measured: Measured, dtype: DType, share: float) -> list[Test]:
     digits = significant(measured, dtype)
     if digits is None:
         return []
-    few = digits <= dtype.digits * 2 // 3
-    p = 2.0 ** -min(3 * measured.count, 1000) if few else 1.0
-    note = f"no more than {carried(digits)} carries" if few else ""
+    wasted = few(digits, dtype)
+    p = 2.0 ** -min(3 * measured.count, 1000) if wasted else 1.0
+    note = f"no more than {carried(digits)} carries" if wasted else ""
     return [Test("precision (binary digits)", digits, dtype.digits, p >= share, p, note)]
 
 

@@ -12,6 +12,7 @@ from initgen.laws import Constant
 from initgen.report.chart import density
 from initgen.report.console import Screen, columns, show_facts
 from initgen.report.tables import show_table, table_width
+from initgen.report.wording import made_by
 
 if TYPE_CHECKING:
     from initgen.schemes import Scheme
@@ -20,15 +21,6 @@ if TYPE_CHECKING:
 
 # A narrower terminal gets the table of schemes without their parameters, of which `initgen schemes NAME` has more to say.
 _ROOM_FOR_PARAMETERS = 72
-
-
-def made_by(spec: TensorSpec) -> str:
-    """The law or structure of a tensor, and the fans that it has them from."""
-    if not spec.fans:
-        return f"{spec.made}"
-    if spec.scheme.fans == "given":
-        return f"{spec.made}; fan_in {spec.fans.fan_in}"
-    return f"{spec.made}; fan_in {spec.fans.fan_in}, fan_out {spec.fans.fan_out} ({spec.kernel.layout} layout)"
 
 
 def show_schemes(out: Screen, schemes: Sequence[Scheme]) -> None:

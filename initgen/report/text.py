@@ -14,7 +14,6 @@ from initgen.laws import Constant, Law
 from initgen.report import wording
 from initgen.report.chart import BAR, legend, picture, sparkline
 from initgen.report.console import Part, Screen, show_facts
-from initgen.report.schemes import made_by
 from initgen.report.tables import Cell, show_table, table_width
 from initgen.schemes.structure import Structure
 
@@ -133,7 +132,7 @@ def _show_tensor(out: Screen, shown: str, tensor: TensorStats, *, whole: bool) -
     """One tensor; of its checks those that failed, or the ``whole``."""
     found, spec = tensor.measured, tensor.spec
     out.paragraph((f"{shown}: {printable(tensor.name)}, {format_shape(tensor.shape)} {tensor.kind}", "bold"))
-    said = [("expected", f"{spec.title}: {made_by(spec)}")] if spec else []
+    said = [("expected", wording.expectation(spec))] if spec else []
     drawn = [("drawn", tensor.drawn)] if tensor.drawn else []
     show_facts(out, [*said, ("found", summary(found)), *drawn])
     _show_picture(out, tensor.histogram, None if tensor.problem else spec, found.finite)
@@ -143,7 +142,9 @@ def _show_tensor(out: Screen, shown: str, tensor: TensorStats, *, whole: bool) -
         rows: list[tuple[Cell, ...]] = [("check", "measured", "expected", "", "")]
         told = [test for test in tensor.tests if whole or not test.passed]
         for test in told:
-            rows.append((test.name, f"{test.measured:.6g}", _expected(test), _mark(test.passed), _note(test)))
+            rows.append(
+                (test.name, f"{test.measured:.6g}", _plain(wording.expected(test)), _mark(test.passed), _note(test))
+            )
         if told:
             cramped = out.room is not None and table_width(out, rows) > out.room
             show_table(out, rows, less=(4, 2, 1))
@@ -172,11 +173,6 @@ def _show_picture(out: Screen, histogram: Histogram | None, spec: TensorSpec | N
     if spec and law:
         out.paragraph(*legend(law, spec.title, out.glyphs), indent=2)
         out.print()
-
-
-def _expected(test: Test) -> str:
-    sign = {"least value": "≥ ", "greatest value": "≤ "}.get(test.name, "≤ " if test.note == "at most" else "")
-    return f"{sign}{test.expected:.6g}"
 
 
 def _note(test: Test) -> str:
@@ -218,15 +214,20 @@ def _names(names: Sequence[str] | Iterable[str]) -> str:
 
 
 def summary(found: Measured) -> str:
-    """One line on what is in a tensor, with the minus sign that can be copied."""
-    return wording.found(found).replace("−", "-")
+    """One line on what is in a tensor."""
+    return _plain(wording.found(found))
+
+
+def _plain(text: str) -> str:
+    """With the minus sign that can be copied."""
+    return text.replace("−", "-")
 
 
 def show_preview(out: Screen, spec: TensorSpec, shown: Preview) -> None:
     """A tensor that was drawn and not written: its law, its numbers, its picture."""
     out.paragraph((f"{spec.title} {format_shape(spec.shape)} {spec.dtype.name}, seed {spec.seed}", "bold"))
     made = spec.made
-    said = [("law", made_by(spec))]
+    said = [("law", wording.made_by(spec))]
     if isinstance(made, Law) and not isinstance(made, Constant):
         said.append(("expected", f"mean {made.mean:.6g}, std {made.std:.6g}, variance {made.variance:.6g}"))
     said.append(("drawn", summary(shown.measured)))

@@ -76,15 +76,16 @@ def counted(count: int, noun: str) -> str:
 
 def expectation(spec: TensorSpec) -> str:
     """The scheme of a tensor, its law, and the fans that this comes from."""
-    return f"{spec.title}: {spec.made}{_fans(spec)}"
+    return f"{spec.title}: {made_by(spec)}"
 
 
-def _fans(spec: TensorSpec) -> str:
+def made_by(spec: TensorSpec) -> str:
+    """The law or structure of a tensor, and the fans that it has them from."""
     if not spec.fans:
-        return ""
+        return f"{spec.made}"
     if spec.scheme.fans == "given":
-        return f"; fan_in {spec.fans.fan_in}"
-    return f"; fan_in {spec.fans.fan_in}, fan_out {spec.fans.fan_out} ({spec.kernel.layout} layout)"
+        return f"{spec.made}; fan_in {spec.fans.fan_in}"
+    return f"{spec.made}; fan_in {spec.fans.fan_in}, fan_out {spec.fans.fan_out} ({spec.kernel.layout} layout)"
 
 
 def contents(tensor: TensorStats) -> str:

@@ -13,9 +13,8 @@ from initgen.checks.identity.result import FileIdentity
 from initgen.checks.identity.verdict import answer
 from initgen.checks.identity.vote import Ballot, elect
 from initgen.checks.measure import Measured
-from initgen.checks.source import Source, sources_of, stream_source
+from initgen.checks.source import Source, called, sources_of, stream_source
 from initgen.core.errors import FormatError
-from initgen.core.registry import fits
 from initgen.formats.parts import open_parts
 from initgen.laws import Law
 
@@ -39,14 +38,9 @@ def identify(
     parts = [] if path == "-" else open_parts(path, form)
     sources = [source for part in parts for source in sources_of(part)] or _streamed(path)
     patterns = tuple(names)
-    called = [source.stored.name for source in sources]
     if not sources:
         raise FormatError(f"{path}: has no tensors")
-    if patterns and not any(fits(name, patterns) for name in called):
-        more = f" and {len(called) - 5} more" if len(called) > 5 else ""
-        raise FormatError(
-            f"{path}: no tensor is called {' or '.join(patterns)}", f"it has {', '.join(called[:5])}{more}"
-        )
+    asked = called(path, sources, patterns) if patterns else sources
     places = places_of([(source.stored.name, source.stored.shape) for source in sources])
     tried = [try_out(source, place, threads) for source, place in zip(sources, places, strict=True)]
     measured = [one.measured for one in tried]
@@ -57,12 +51,15 @@ def identify(
         Ballot(kind_of(source.stored.name, source.stored.shape), tuple((one.reading, one.score) for one in possible))
         for source, possible in zip(sources, options, strict=True)
     ]
-    weights = elect(ballots, leaning_of(called, parts[0].form.name if parts else "npy"))
+    weights = elect(
+        ballots, leaning_of([source.stored.name for source in sources], parts[0].form.name if parts else "npy")
+    )
     answers = [
         answer(source, one, possible, weight)
         for source, one, possible, weight in zip(sources, tried, options, weights, strict=True)
     ]
-    chosen = tuple(answer for answer in answers if not patterns or fits(answer.name, patterns))
+    names_asked = {source.stored.name for source in asked}
+    chosen = tuple(answer for answer in answers if answer.name in names_asked)
     groups = tuple(group for part in parts for group in part.contents.groups)
     warnings = tuple(warning for part in parts for warning in part.contents.warnings)
     return FileIdentity(path, chosen, groups, warnings)
