@@ -38,7 +38,8 @@ class Measured:
         cells: how many values have each 16-bit code: the value itself for dtypes up to 16 bits, the top 16 bits of its
             float32 for wider ones.
         distinct: different values among the first `sampled`.
-        bits: all bits that any value has, joined by or, for floats of 32 and 64 bits; else -1.
+        bits: all bits that any value has, joined by or, as far as it takes to see the last one, for floats of 32 and 64
+            bits; else -1.
         rows, columns: sums over the slices of the first and of the last axis; None where there is one slice, or where
             they are of one element, or too many.
         anchors: places by which copies are found; see `repeats`.
@@ -138,9 +139,11 @@ def measure(source: Source, shift: float | None = None, threads: int | None = No
 
     def of(task: tuple[tuple[int, int], Block]) -> Tally:
         (begin, _), block = task
-        return tally(block(), begin, count, centre, axes)
+        return tally(block(), begin, count, centre, axes, digits)
 
-    total = _Total(tally(head, 0, count, centre, axes), axes)
+    begun = tally(head, 0, count, centre, axes)
+    digits = not begun.bits & 1  # once the last one was seen there is no more to see
+    total = _Total(begun, axes)
     at = start[0][1]
     for part in ordered(of, blocks, threads):
         total.add(part, at)

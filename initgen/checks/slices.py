@@ -68,7 +68,8 @@ def row_sums(x: Values, axes: Axes) -> tuple[Floats, Floats]:
     matrix = x.reshape(-1, min(axes.row, x.size)) if axes.first else x.reshape(1, -1)
     end = matrix.shape[1] // _WIDE * _WIDE
     head, tail = matrix[:, :end].reshape(len(matrix), -1, _WIDE), matrix[:, end:]
-    sum1 = np.add.reduce(np.add.reduce(head, axis=2), axis=1, dtype=np.float64)
+    # By products with ones, which takes half the time of a sum.
+    sum1 = np.add.reduce(np.vecdot(head, np.ones(_WIDE, x.dtype)), axis=1, dtype=np.float64)
     sum2 = np.add.reduce(np.vecdot(head, head), axis=1, dtype=np.float64)
     return sum1 + np.add.reduce(tail, axis=1), sum2 + np.vecdot(tail, tail)
 
@@ -76,20 +77,14 @@ def row_sums(x: Values, axes: Axes) -> tuple[Floats, Floats]:
 def column_sums(x: Values, axes: Axes) -> tuple[Floats, Floats]:
     """The same of the columns."""
     width = axes.columns
-    times = max(1, _WIDE // width)
-    lines = x.size // width
-    head, tail = np.split(x, [lines // times * times * width])
-    found = []
-    for part, wide in ((head, times * width), (tail, width)):
-        matrix = part.reshape(-1, wide)
-        found.append(
-            [
-                np.add.reduce(matrix, axis=0).reshape(-1, width).sum(axis=0, dtype=np.float64),
-                np.add.reduce(matrix * matrix, axis=0).reshape(-1, width).sum(axis=0, dtype=np.float64),
-            ]
-        )
-    (a1, a2), (b1, b2) = found
-    return a1 + b1, a2 + b2
+    wide = max(1, _WIDE // width) * width
+    end = x.size // wide * wide
+    sum1, sum2 = np.zeros(width), np.zeros(width)
+    for matrix in (x[:end].reshape(-1, wide), x[end:].reshape(-1, width)):
+        if matrix.size:
+            sum1 += np.add.reduce(matrix, axis=0).reshape(-1, width).sum(axis=0, dtype=np.float64)
+            sum2 += np.add.reduce(matrix * matrix, axis=0).reshape(-1, width).sum(axis=0, dtype=np.float64)
+    return sum1, sum2
 
 
 assert BLOCK <= 1 << 20, "columns of a block are summed in float32"

@@ -22,7 +22,7 @@ from initgen.specs.recipe import read_recipe
 from initgen.specs.tensor import TensorSpec
 
 # Elements of a block, about; see engine.plan.CHUNK for why not fewer.
-BLOCK = 1 << 19
+BLOCK = 1 << 20
 
 Block = Callable[[], NDArray[np.generic]]
 

@@ -62,6 +62,11 @@ def _cells(words: NDArray[np.unsignedinteger] | None, values: NDArray[np.floatin
     return np.bincount(tops, minlength=1 << 16)
 
 
+def _bits(words: NDArray[np.unsignedinteger] | None) -> int:
+    """All bits that any value has, for floats of 32 and 64 bits; else -1."""
+    return int(np.bitwise_or.reduce(words)) if words is not None and words.itemsize >= 4 else -1
+
+
 def _lag(x: NDArray[np.floating]) -> float:
     """The sum of the products of neighbours, in pieces that keep their digits."""
     a, b = x[:-1], x[1:]
@@ -72,12 +77,13 @@ def _lag(x: NDArray[np.floating]) -> float:
 
 # NaN, infinities and overflowing squares are counted, not warned of.
 @np.errstate(all="ignore")
-def tally(block: NDArray[np.generic], start: int, count: int, shift: float, axes: Axes) -> Tally:
+def tally(block: NDArray[np.generic], start: int, count: int, shift: float, axes: Axes, digits: bool = True) -> Tally:
     """Count and sum a block.
 
     Args:
         start: index of its first value in the tensor, which has ``count``.
         shift: about the mean; a float32 where the values are.
+        digits: whether it is still to be seen which bits the values make use of.
     """
     values = floats(block)
     words = _words(block)
@@ -110,7 +116,7 @@ def tally(block: NDArray[np.generic], start: int, count: int, shift: float, axes
         first,
         last,
         cells,
-        int(np.bitwise_or.reduce(words)) if words is not None and words.itemsize >= 4 else -1,
+        _bits(words) if digits else 0,
         row_sums(x, axes),
         column_sums(x, axes) if axes.last and block.size % axes.columns == 0 else None,
         anchors_of(words, start, count) if words is not None else no_anchors(),

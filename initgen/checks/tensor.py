@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from initgen.checks.finding import Finding
 from initgen.checks.histogram import Histogram, Quantiles, histogram_of, quantiles_of
 from initgen.checks.identity.likelihood import trimmed
-from initgen.checks.lookalikes import lookalikes
 from initgen.checks.measure import Measured, measure, nothing
 from initgen.checks.oddities import equal_slices, remarks
 from initgen.checks.repeats import window
@@ -104,6 +103,10 @@ def tensor_stats(
             tests += _structure_tests(whole, made, spec, share)
     seems: list[str] = []
     if stored.dtype and not problem and isinstance(made, Law) and not all(test.passed for test in tests):
+        from initgen.checks.lookalikes import (
+            lookalikes,
+        )  # with all that `identify` knows, which right files do not need
+
         seems = lookalikes(measured, stored.shape, stored.dtype, spec)
     if stored.dtype and not problem and not isinstance(made, Structure):
         findings += equal_slices(source, measured, "wrong" if spec else "remark")
