@@ -6,6 +6,7 @@ from initgen.core.errors import BadParameter, SpecError, UnknownName
 from initgen.core.registry import fits, nearest
 from initgen.formats.parts import Part, open_parts
 from initgen.specs.description import Description, empty_groups
+from initgen.specs.document import Document
 from initgen.specs.model import Model, add_preset, headers_model, read_model
 from initgen.specs.rules import Rule, rules_of
 from initgen.specs.scope import Given
@@ -14,7 +15,7 @@ from initgen.specs.tensor import TensorSpec
 
 
 def describe(
-    spec: str | None = None,
+    spec: str | Document | None = None,
     *,
     like: str | None = None,
     preset: str | None = None,
@@ -29,7 +30,7 @@ def describe(
     """The tensors of a model.
 
     Args:
-        spec: a spec file, or a model's config.json; ``-`` is standard input.
+        spec: a spec file, or a model's config.json; ``-`` is standard input. Or one that was read.
         like: in place of a spec, a checkpoint whose names, shapes and dtypes are taken.
         preset: a list of rules that comes with initgen; its rules come last.
         rules: more rules, ``*.bias=zeros``; they come first.
@@ -62,7 +63,7 @@ def describe(
             warn(f"{rule.shown} decides no tensor{why}")
     paths = [draft.keras_path or draft.name for draft in model.drafts.values()]
     files = {name: make(specs) for name, make in model.files.items()}
-    return Description(specs, empty_groups(model.groups, paths), files)
+    return Description(specs, empty_groups(model.groups, paths), files, model.layers)
 
 
 def check(path: str) -> tuple[list[TensorSpec], int]:

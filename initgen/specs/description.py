@@ -2,8 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from initgen.specs.tensor import TensorSpec
+
+if TYPE_CHECKING:
+    from initgen.specs.layers.keras.model import KerasModel
+    from initgen.specs.layers.torch.sequential import Module
+    from initgen.specs.rules import File
 
 
 class Description(list[TensorSpec]):
@@ -12,14 +18,20 @@ class Description(list[TensorSpec]):
     Attributes:
         groups: paths of groups in HDF5 that hold nothing; Keras wants one for a layer without weights.
         files: small files of a directory, by name: a Hugging Face checkpoint has its config.json.
+        layers: what the tensors are the weights of, where they were described so, and the file that says it.
     """
 
     def __init__(
-        self, specs: Iterable[TensorSpec], groups: Sequence[str] = (), files: Mapping[str, bytes] | None = None
+        self,
+        specs: Iterable[TensorSpec],
+        groups: Sequence[str] = (),
+        files: Mapping[str, bytes] | None = None,
+        layers: "Sequence[tuple[KerasModel | list[Module], File]]" = (),
     ) -> None:
         super().__init__(specs)
         self.groups = tuple(groups)
         self.files = dict(files or {})
+        self.layers = tuple(layers)
 
 
 def in_file(path: str, specs: Iterable[TensorSpec]) -> list[TensorSpec]:

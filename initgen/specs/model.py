@@ -21,7 +21,9 @@ from initgen.specs.scope import Given, Scope
 from initgen.specs.tensor import TensorSpec
 
 if TYPE_CHECKING:
+    from initgen.specs.layers.keras.model import KerasModel
     from initgen.specs.layers.layer import Placed
+    from initgen.specs.layers.torch.sequential import Module
 
 _MAX_FILES = 100
 _PRESETS = Path(__file__).parent / "presets"
@@ -53,6 +55,7 @@ class Model:
 
     Attributes:
         shown: the spec or checkpoint as messages name it.
+        layers: what some of the tensors are the weights of, and the file that says so.
         groups, files: what an output has besides, see `Description`; a file is made once the tensors are settled.
     """
 
@@ -61,6 +64,7 @@ class Model:
     layout: str | None = None
     drafts: dict[str, Draft] = field(default_factory=dict)
     rules: list[Rule] = field(default_factory=list)
+    layers: "list[tuple[KerasModel | list[Module], File]]" = field(default_factory=list)
     scopes: list[Scope] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     files: dict[str, Callable[[Sequence[TensorSpec]], bytes]] = field(default_factory=dict)
@@ -79,7 +83,7 @@ class Model:
         self.drafts[draft.name] = draft
 
 
-def read_model(path: str, variables: Mapping[str, Given] | None = None) -> Model:
+def read_model(path: str | Document, variables: Mapping[str, Given] | None = None) -> Model:
     """The model that a spec file, or a model's config.json, describes; ``-`` is standard input.
 
     Args:
@@ -88,7 +92,7 @@ def read_model(path: str, variables: Mapping[str, Given] | None = None) -> Model
     Raises:
         SpecError: a file cannot be read, says what a spec has no word for, or contradicts itself.
     """
-    document = read_document(path)
+    document = read_document(path) if isinstance(path, str) else path
     model = Model(document.shown)
     _take(model, document, variables or {}, (document.path,), None)
     return model
@@ -182,7 +186,7 @@ def _take(
         from initgen.specs.layers.entries import Reader
 
         reader = Reader(scope, layout, kinds, lambda where, said, kind: located(document, where, said, kind))
-        _place(model, file, lambda: reader.weights(table.layers))
+        _place(model, file, lambda: reader.layers(table.layers))
     model.rules += [Rule(rule, file, ("rules", index)) for index, rule in enumerate(table.rules)]
     included = [table.include] if isinstance(table.include, str) else table.include
     for index, name in enumerate(included):
@@ -198,11 +202,10 @@ def _take(
 def _take_keras(model: Model, document: Document, above: File | None) -> None:
     """Add what a config of Keras describes."""
     from initgen.specs.layers.keras.config import model_of
-    from initgen.specs.layers.keras.placed import placed
 
     kinds = above.kinds if above else {}
     file = File(document, SpecTable(), Scope({}), above.dtype if above else None, "keras", kinds)
-    _place(model, file, lambda: placed(model_of(document.tree, kinds)))
+    _place(model, file, lambda: model_of(document.tree, kinds))
 
 
 def _take_config(
@@ -219,14 +222,18 @@ def _take_config(
     model.files["config.json"] = config.text
 
 
-def _place(model: Model, file: File, read: "Callable[[], tuple[list[Placed], list[str]]]") -> None:
-    """Add the weights of layers."""
+def _place(model: Model, file: File, read: "Callable[[], KerasModel | list[Module]]") -> None:
+    """Add layers and their weights."""
+    from initgen.specs.layers.keras import placed as keras
     from initgen.specs.layers.layer import LayerError
+    from initgen.specs.layers.torch import sequential as torch
 
     try:
-        weights, groups = read()
+        layers = read()
+        weights, groups = (list(torch.placed(layers)), []) if isinstance(layers, list) else keras.placed(layers)
     except LayerError as error:
         raise file.document.error(error.where, error.message, error.hint) from None
+    model.layers.append((layers, file))
     for placed in weights:
         options = placed.weight.options
         dtype = options.dtype or placed.dtype

@@ -5,15 +5,15 @@ from typing import Any
 
 import msgspec
 
-from initgen.core.errors import BadParameter, InitgenError, SpecError, quoted
+from initgen.core.errors import BadParameter, SpecError, quoted
 from initgen.core.registry import nearest
 from initgen.specs.layers import keras, torch
 from initgen.specs.layers.keras.custom import Custom, Kinds
 from initgen.specs.layers.keras.initializers import named
 from initgen.specs.layers.keras.layer import Held, KerasLayer, numbered
 from initgen.specs.layers.keras.model import KerasModel, Node
-from initgen.specs.layers.keras.placed import placed
-from initgen.specs.layers.layer import MAX_LAYERS, Initializer, Layer, LayerError, Placed
+from initgen.specs.layers.layer import MAX_LAYERS, Initializer, Layer, LayerError
+from initgen.specs.layers.torch.sequential import Module
 from initgen.specs.names import expand
 from initgen.specs.places import Where
 from initgen.specs.scope import Scope
@@ -43,17 +43,17 @@ class Reader:
         self._scope, self._layout, self._kinds, self._located = scope, layout, kinds, located
         self._framework = "keras"
 
-    def weights(self, entries: Sequence[Entry]) -> tuple[list[Placed], list[str]]:
-        """The weights of the layers in order, and the groups that Keras has for them.
+    def layers(self, entries: Sequence[Entry]) -> KerasModel | list[Module]:
+        """The layers in order: a model of Keras, or modules of torch.nn.
 
         Raises:
             SpecError: an entry is not sound.
-            LayerError: a layer cannot be built.
+            LayerError: an entry is no layer.
         """
         self._framework = self._framework_of(entries)
         if self._framework == "keras":
-            return placed(self._sequential(entries, ("layers",)))
-        return list(self._modules(entries, "", ("layers",))), []
+            return self._sequential(entries, ("layers",))
+        return list(self._modules(entries, "", ("layers",)))
 
     def _framework_of(self, entries: Sequence[Entry]) -> str:
         """The one framework that has all these kinds; where both do, the file's layout says which."""
@@ -98,14 +98,23 @@ class Reader:
         for index, entry in enumerate(_listed(entries, where)):
             here: Where = (*where, index)
             layer = self._layer(entry, here)
+            self._check_inputs(layer, {node.held.name for node in nodes}, here)
             for name in _names(layer.name, here):
                 if len(nodes) == MAX_LAYERS:
                     raise LayerError(here, "", BadParameter(f"there are more than {MAX_LAYERS} layers"))
                 given = numbered(layer.snake(), counts) if name is None else name
-                nodes.append(Node(Held(msgspec.structs.replace(layer, name=given)), here))
+                sources = None if layer.inputs is None else tuple(layer.inputs)
+                nodes.append(Node(Held(msgspec.structs.replace(layer, name=given)), here, sources=sources))
         return KerasModel(nodes=nodes)
 
-    def _modules(self, entries: Any, prefix: str, where: Where) -> Iterator[Placed]:
+    def _check_inputs(self, layer: KerasLayer, before: set[str], where: Where) -> None:
+        for index, name in enumerate(layer.inputs or ()):
+            if name not in before:
+                hint = nearest(name, before) if before else "the first layer gets the model's input"
+                said = BadParameter(f"inputs: there is no layer {quoted(name)} before it", hint)
+                raise LayerError((*where, "inputs", index), type(layer).__name__, said)
+
+    def _modules(self, entries: Any, prefix: str, where: Where) -> Iterator[Module]:
         place = 0
         for index, entry in enumerate(_listed(entries, where)):
             here: Where = (*where, index)
@@ -117,11 +126,7 @@ class Reader:
                 if layer is None:
                     yield from self._modules(entry.get("layers"), full + ".", (*here, "layers"))
                     continue
-                try:
-                    for weight in layer.weights():
-                        yield Placed(f"{full}.{weight.name}", weight, layer.dtype, here)
-                except InitgenError as error:
-                    raise LayerError(here, f"{full} ({type(layer).__name__})", error) from None
+                yield Module(full, layer, here)
 
     def _layer(self, entry: Any, where: Where) -> Any:
         """One layer, with the layers that it holds."""

@@ -72,8 +72,9 @@ def _nodes(layers: list[Any], graph: bool, kinds: Kinds, where: Where, depth: in
         here: Where = (*where, index)
         if not isinstance(given, dict) or not isinstance(given.get("class_name"), str):
             raise LayerError(here, "layer", BadParameter("is not a layer as Keras writes it"))
-        if str(given.get("module")).startswith(("keras.src.ops", "keras.ops")):
-            continue  # x + y and the like: neither a layer nor saved
+        operator = str(given.get("module")).startswith(("keras.src.ops", "keras.ops"))
+        if operator and given["class_name"] != "Add":
+            continue  # x * y and the like: neither a layer nor saved
         try:
             held = _held(given, kinds, depth)
         except BadParameter as error:
@@ -84,7 +85,8 @@ def _nodes(layers: list[Any], graph: bool, kinds: Kinds, where: Where, depth: in
         inbound = given.get("inbound_nodes") or []
         shapes, sources = _inbound(inbound[0]) if graph and isinstance(inbound, list) and inbound else ((), ())
         built = _build_shapes(given) or shapes or None
-        yield Node(held, here, built, sources if graph else None)
+        calls = len(inbound) if graph and isinstance(inbound, list) else 1
+        yield Node(held, here, built, sources if graph else None, stored=not operator, calls=max(calls, 1))
 
 
 def _shown(given: Mapping[str, Any]) -> str:

@@ -43,9 +43,11 @@ class KerasLayer(Layer, kw_only=True):
 
     Attributes:
         input_shape: of what it gets, without the batch, where nothing before it says.
+        inputs: in a list of layers, the names of those before it whose outputs it gets; by default the last one's.
     """
 
     input_shape: list[int | None] | None = None
+    inputs: list[str] | None = None
     trainable: bool = True
     activation: Any = None
 

@@ -18,12 +18,16 @@ class Node:
         where: its place in the description of the model.
         inputs: the shapes that it was built with, where the description has them.
         sources: names of the layers whose output it gets; None for the layer before it.
+        stored: whether Keras saves it; it does not save the sum that ``x + y`` stands for.
+        calls: how often it is called.
     """
 
     held: Held
     where: Where
     inputs: tuple[Sizes, ...] | None = None
     sources: tuple[str, ...] | None = None
+    stored: bool = True
+    calls: int = 1
 
     @property
     def shown(self) -> str:
@@ -56,7 +60,9 @@ class KerasModel(KerasLayer, kw_only=True):
     def saved(self, inputs: Sequence[Sizes]) -> list[Saved]:
         found = [Saved("", "")]
         counts: dict[str, int] = {}
-        for node, given in self._built(inputs):
+        for node, given in self.built(inputs):
+            if not node.stored:
+                continue
             attribute = f"layers/{numbered(node.held.layer.snake(), counts)}"
             try:
                 saved = node.held.saved(attribute, node.held.name, given)
@@ -68,7 +74,7 @@ class KerasModel(KerasLayer, kw_only=True):
     def output(self, inputs: Sequence[Sizes]) -> Sizes | None:
         if self.graph:
             return None
-        built = self._built(inputs)
+        built = self.built(inputs)
         while True:
             try:
                 next(built)
@@ -76,8 +82,11 @@ class KerasModel(KerasLayer, kw_only=True):
                 found: Sizes | None = end.value
                 return found
 
-    def _built(self, inputs: Sequence[Sizes]) -> Generator[tuple[Node, Sequence[Sizes]], None, Sizes | None]:
-        """The nodes that are saved, each with the shapes that it gets; returns the shape that the last one gives."""
+    def built(self, inputs: Sequence[Sizes]) -> Generator[tuple[Node, Sequence[Sizes]], None, Sizes | None]:
+        """The nodes, each with the shapes that it gets; returns the shape that the last one gives.
+
+        Of inputs there are only those of a graph, where Keras saves a group for them.
+        """
         # A config of Keras 3 says what every layer was built with: nothing then has to be inferred.
         told = all(node.inputs is not None or isinstance(node.held.layer, InputLayer) for node in self.nodes)
         shapes: dict[str, Sizes | None] = {}

@@ -200,6 +200,33 @@ class Concatenate(KerasLayer, kw_only=True):
         return tuple(found)
 
 
+class LeakyReLU(Plain, kw_only=True, forbid_unknown_fields=False):
+    """keras.layers.LeakyReLU; older versions call the slope alpha."""
+
+    negative_slope: float | None = None
+    alpha: float | None = None
+
+
+class ELU(Plain, kw_only=True, forbid_unknown_fields=False):
+    """keras.layers.ELU."""
+
+    alpha: float = 1.0
+
+
+class ReLU(Plain, kw_only=True, forbid_unknown_fields=False):
+    """keras.layers.ReLU."""
+
+    max_value: float | None = None
+    negative_slope: float | None = 0.0
+    threshold: float | None = 0.0
+
+
+class Softmax(Plain, kw_only=True, forbid_unknown_fields=False):
+    """keras.layers.Softmax."""
+
+    axis: int | list[int] = -1
+
+
 class Unknown(Plain, kw_only=True, forbid_unknown_fields=False):
     """What may give any shape."""
 
@@ -229,8 +256,8 @@ def _kinds(base: type[KerasLayer], names: str, rank: int | None = None) -> list[
 
 
 _ALIKE = """
-    Activation ActivityRegularization AlphaDropout Dropout ELU GaussianDropout GaussianNoise Identity LeakyReLU
-    Masking ReLU Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D ThresholdedReLU UnitNormalization Rescaling
+    Activation ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise Identity
+    Masking SpatialDropout1D SpatialDropout2D SpatialDropout3D ThresholdedReLU UnitNormalization Rescaling
     RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomErasing RandomFlip RandomGaussianBlur
     RandomGrayscale RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation
     RandomSharpness RandomShear RandomTranslation RandomZoom AutoContrast Equalization Solarization AugMix CutMix MixUp
@@ -239,6 +266,7 @@ _ALIKE = """
 
 KINDS = (
     *(InputLayer, Flatten, Reshape, Permute, RepeatVector, Concatenate),
+    *(LeakyReLU, ELU, ReLU, Softmax),
     *_kinds(Plain, _ALIKE),
     *_kinds(Merge, "Add Average Maximum Minimum Multiply Subtract"),
     *(kind for rank in (1, 2, 3) for kind in _kinds(Pooling, f"MaxPooling{rank}D AveragePooling{rank}D", rank)),
