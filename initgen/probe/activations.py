@@ -1,13 +1,14 @@
 """Activations: functions of single values, with their derivatives, in the precision of their argument."""
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
-from numpy.polynomial.chebyshev import chebinterpolate, chebval
+from numpy.polynomial.chebyshev import chebinterpolate
 from numpy.typing import NDArray
 
 from initgen.core.errors import BadParameter, quoted
@@ -20,10 +21,10 @@ Function = Callable[[Array], Array]
 FLAT = 0.05
 # Of SELU, Klambauer et al. 2017, "Self-normalizing neural networks", equation 14.
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
-_ERF_END = 6.0  # from there on erf is 1 in float64
+_FAR = 40.0  # from there on exp(-x²/2) is 0 in float64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Activation:
     """A function that is applied to each value.
 
@@ -38,6 +39,9 @@ class Activation:
     slope: Function
     steepest: float = 1.0
     kinks: tuple[float, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Activation({self.name!r})"  # its functions have addresses for names
 
     def __call__(self, x: Array) -> Array:
         """The values, of the shape and dtype of ``x``."""
@@ -82,13 +86,14 @@ def _elu_slope(alpha: float, scale: float, x: Array) -> Array:
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)), without overflow."""
-    y: Array = 0.5 * np.tanh(0.5 * x) + 0.5
+    y: Array = np.exp(np.minimum(x, 0.0)) / (1 + np.exp(-np.abs(x)))
     return y
 
 
 def _sigmoid_slope(x: Array) -> Array:
-    y = sigmoid(x)
-    return y * (1 - y)
+    small = np.exp(-np.abs(x))
+    slope: Array = small / (1 + small) ** 2
+    return slope
 
 
 def _tanh_slope(x: Array) -> Array:
@@ -101,27 +106,39 @@ def _silu(x: Array) -> Array:
 
 
 def _silu_slope(x: Array) -> Array:
-    y = sigmoid(x)
-    return y * (1 + x * (1 - y))
+    slope: Array = sigmoid(x) + x * _sigmoid_slope(x)
+    return slope
 
 
 def _softplus(x: Array) -> Array:
-    return np.logaddexp(0.0, x)
+    # np.logaddexp takes five times as long.
+    y: Array = np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+    return y
 
 
-def _erf_series() -> Any:
-    middle = _ERF_END / 2
-    return chebinterpolate(np.vectorize(lambda t: math.erf(middle * (1 + t))), 48)
+def _erf_series(end: float, degree: int) -> Array:
+    series: Array = chebinterpolate(np.vectorize(lambda t: math.erf(end / 2 * (1 + t))), degree)
+    return series
 
 
-_ERF = _erf_series()
+# By precision: from where on erf is 1, and its Chebyshev series up to there, which errs by less than a rounding.
+_ERF = {4: (4.0, _erf_series(4.0, 22).astype(np.float32)), 8: (6.0, _erf_series(6.0, 44))}
 
 
 def _erf(x: Array) -> Array:
-    """The error function, to 1e-13; numpy has none, and `math.erf` takes 100 ns a value."""
-    far = np.minimum(np.abs(x), _ERF_END)
-    found: Array = np.copysign(chebval(far / (_ERF_END / 2) - 1, _ERF.astype(x.dtype)), x)
-    return found
+    """The error function; numpy has none, and `math.erf` takes 100 ns a value."""
+    end, series = _ERF[4 if x.dtype.itemsize <= 4 else 8]
+    size = np.abs(x)
+    t = np.asarray(np.minimum(size, end) * (2 / end) - 1)
+    # Clenshaw's recurrence, in place, which is what its speed hangs on.
+    twice, ahead, last, new = 2 * t, np.zeros_like(t), np.zeros_like(t), np.empty_like(t)
+    for coefficient in series[:0:-1]:
+        np.multiply(twice, ahead, out=new)
+        new -= last
+        new += coefficient
+        ahead, last, new = new, ahead, last
+    signed: Array = np.copysign(np.where(size < end, t * ahead - last + series[0], 1.0), x)
+    return signed
 
 
 def _cdf(x: Array) -> Array:
@@ -133,7 +150,8 @@ def _gelu(x: Array) -> Array:
 
 
 def _gelu_slope(x: Array) -> Array:
-    slope: Array = _cdf(x) + x * np.exp(-0.5 * x**2) / math.sqrt(2 * math.pi)
+    near = _near(x)
+    slope: Array = _cdf(x) + near * np.exp(-0.5 * near**2) / math.sqrt(2 * math.pi)
     return slope
 
 
@@ -141,27 +159,37 @@ def _gelu_slope(x: Array) -> Array:
 _ROOT, _CUBE = math.sqrt(2 / math.pi), 0.044715
 
 
+def _near(x: Array) -> Array:
+    """Within the bend of a GELU, so that powers do not overflow where a network explodes."""
+    return np.clip(x, -_FAR, _FAR)
+
+
 def _gelu_tanh(x: Array) -> Array:
-    y: Array = 0.5 * x * (1 + np.tanh(_ROOT * (x + _CUBE * x**3)))
+    near = _near(x)
+    y: Array = 0.5 * x * (1 + np.tanh(_ROOT * near * (1 + _CUBE * near**2)))
     return y
 
 
 def _gelu_tanh_slope(x: Array) -> Array:
-    bent = np.tanh(_ROOT * (x + _CUBE * x**3))
-    slope: Array = 0.5 * (1 + bent) + 0.5 * x * (1 - bent**2) * _ROOT * (1 + 3 * _CUBE * x**2)
+    near = _near(x)
+    bent = np.tanh(_ROOT * near * (1 + _CUBE * near**2))
+    slope: Array = 0.5 * (1 + bent) + 0.5 * near * (1 - bent**2) * _ROOT * (1 + 3 * _CUBE * near**2)
     return slope
 
 
+@cache
 def _leaky_relu(negative_slope: float) -> Activation:
     slopes = partial(_leaky, negative_slope), partial(_leaky_slope, negative_slope)
     return Activation(f"leaky_relu:negative_slope={negative_slope:g}", *slopes, max(1.0, abs(negative_slope)), (0.0,))
 
 
+@cache
 def _elu_of(alpha: float) -> Activation:
     name = "elu" if alpha == 1 else f"elu:alpha={alpha:g}"
     return Activation(name, partial(_elu, alpha, 1.0), partial(_elu_slope, alpha, 1.0), max(1.0, abs(alpha)), (0.0,))
 
 
+@cache
 def _gelu_of(approximate: bool) -> Activation:
     if approximate:
         return Activation("gelu:approximate=true", _gelu_tanh, _gelu_tanh_slope, 1.129)
@@ -220,11 +248,13 @@ def activation(name: str, params: Mapping[str, Any] | None = None) -> Activation
         raise BadParameter(f"activation = {quoted(name)} is not known", nearest(bare, (*KNOWN, *_ALIASES), KNOWN))
     key, default, make = _MADE[bare]
     value = given.pop(key, default)
+    if isinstance(default, float) and type(value) is int:
+        value = float(value) if abs(value) <= sys.float_info.max else math.inf
     if given:
         raise BadParameter(f"activation {quoted(bare)} has no parameter {quoted(next(iter(given)))}", f"known: {key}")
-    if type(value) is not type(default) and not (isinstance(default, float) and type(value) is int):
+    if type(value) is not type(default):
         raise BadParameter(f"activation {quoted(bare)}: {key} = {quoted(value)} must be {_WORDS[type(default)]}")
-    if isinstance(value, int | float) and not math.isfinite(value):
+    if not math.isfinite(value):
         raise BadParameter(f"activation {quoted(bare)}: {key} = {value} must be finite")
     return make(value)
 

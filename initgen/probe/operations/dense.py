@@ -51,7 +51,9 @@ def summed(x: Moments, weights: Mapping[str, Moments], terms: float) -> Moments 
     if kernel.mean**2 > 1e-3 * kernel.square:
         return None
     bias = weights.get("bias", Moments(0.0, 0.0))
-    return Moments(bias.mean, terms * kernel.square * x.square + bias.square, gaussian=True)
+    scale = terms * kernel.square
+    pair = None if x.pair is None else scale * x.pair + bias.square
+    return Moments(bias.mean, scale * x.square + bias.square, gaussian=True, pair=pair)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +21,13 @@ class Moments:
         mean: of all values.
         square: the mean of their squares.
         gaussian: whether they are sums of so many terms that they are about normal.
+        pair: the mean product of the values that two samples have at the same place, if it is known.
     """
 
     mean: float
     square: float
     gaussian: bool = False
+    pair: float | None = None
 
     @property
     def variance(self) -> float:
@@ -37,7 +40,12 @@ class Operation(ABC):
 
     Nothing is kept between the two ways: backwards it is given its inputs again, and works out anew what it needs, so that
     memory does not grow with depth. All is computed in the dtype of the inputs.
+
+    Attributes:
+        scales: whether inputs that are twice as large give an output twice as large, though theory may not say how large.
     """
+
+    scales: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:

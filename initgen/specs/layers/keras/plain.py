@@ -139,10 +139,15 @@ class Padding(KerasLayer, kw_only=True):
     sign: ClassVar[int] = 1
 
     def output(self, inputs: Sequence[Sizes]) -> Sizes:
-        return _each(self, inputs[0], lambda place, at: place + self.sign * self._around[at])
+        return _each(self, inputs[0], lambda place, at: place + self.sign * sum(self.around[at]))
 
     @property
-    def _around(self) -> list[int]:
+    def around(self) -> list[list[int]]:
+        """How much before and after, for each axis that it slides along.
+
+        Raises:
+            BadParameter: not as many as there are axes.
+        """
         name = "padding" if self.sign > 0 else "cropping"
         given = getattr(self, name)
         if isinstance(given, int):
@@ -156,7 +161,7 @@ class Padding(KerasLayer, kw_only=True):
             raise BadParameter(
                 f"{name} = {quoted(getattr(self, name))} must be {self.rank} whole numbers from 0, or pairs of them"
             )
-        return [sum(pair) for pair in pairs]
+        return pairs
 
 
 class Cropping(Padding, kw_only=True):

@@ -29,7 +29,7 @@ class Gated(KerasLayer, kw_only=True):
     """What has a kernel for its input and one for its state."""
 
     use_bias: bool = True
-    recurrent_activation: Any = None
+    recurrent_activation: Any = "sigmoid"
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
     seed: Any = None
@@ -42,6 +42,7 @@ class Cell(Gated, kw_only=True):
     """One step of a recurrent layer."""
 
     units: int
+    activation: Any = "tanh"
     implementation: Any = None
 
     gates: ClassVar[int] = 1
@@ -199,6 +200,7 @@ class ConvLSTM(Gated, kw_only=True):
 
     filters: int
     kernel_size: int | list[int]
+    activation: Any = "tanh"
     strides: int | list[int] = 1
     padding: Literal["valid", "same"] = "valid"
     data_format: Literal["channels_last", "channels_first"] | None = None

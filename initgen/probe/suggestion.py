@@ -1,0 +1,91 @@
+"""Which schemes and gains would hold the signal of a network, as theory sees it."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from initgen.core.shapes import Shape
+from initgen.laws import Law
+from initgen.probe.criticality import critical
+from initgen.probe.network import INPUT, Network
+from initgen.probe.operations.activation import Applied
+from initgen.probe.operations.convolution import Convolution, Depthwise
+from initgen.probe.operations.dense import Dense
+from initgen.probe.operations.operation import Moments
+from initgen.probe.prediction import Measured, Prediction, predict
+from initgen.probe.result import Candidate, Critical, Flow
+from initgen.probe.verdict import flow
+from initgen.specs.tensor import TensorSpec, tensor_spec
+
+# One of each variance; uniform or normal makes no difference to theory.
+_SCHEMES = "lecun_uniform", "glorot_uniform", "he_uniform", "torch_default"
+
+
+@dataclass(frozen=True)
+class Span:
+    """What the signal is followed over: from the output of one step to that of another, through so many deep layers."""
+
+    start: int
+    end: int
+    depth: int
+
+
+def criticals(network: Network) -> tuple[Critical, ...]:
+    """The gain that makes χ₁ = 1 for each activation of a network that has one."""
+    operations = [step.operation for step in network.steps]
+    activations = dict.fromkeys(each.activation for each in operations if isinstance(each, Applied))
+    return tuple(found for found in map(critical, activations) if found)
+
+
+def candidates(
+    network: Network,
+    shapes: Sequence[Shape],
+    start: Moments,
+    weights: Mapping[str, Moments],
+    measured: Measured,
+    span: Span,
+    gains: Sequence[Critical],
+) -> tuple[Candidate, ...]:
+    """How the network would fare with its kernels drawn by other schemes; none where theory cannot follow it."""
+    specs = {bound: network.specs[bound] for bound in _kernels(network)}
+    found = []
+    for scheme in (*_SCHEMES, *_scaled(gains)):
+        given = dict(weights) | {name: _moments(scheme, spec) for name, spec in specs.items()}
+        told = _flows(network, shapes, span, predict(network, shapes, start, given, measured, span.end), start)
+        if told:
+            found.append(Candidate(scheme, *told))
+    return tuple(found)
+
+
+def _kernels(network: Network) -> Iterator[str]:
+    for step in network.steps:
+        if isinstance(step.operation, Dense | Convolution | Depthwise):
+            yield step.weights["kernel"].tensor
+
+
+def _scaled(gains: Sequence[Critical]) -> Iterator[str]:
+    """The critical gains as schemes, without those that he and lecun have."""
+    for gain in gains:
+        scale = gain.gain**2
+        if not gain.bias and min(abs(scale - 1), abs(scale - 2)) > 1e-6:
+            yield f"variance_scaling:scale={scale:.6g},mode=fan_in,distribution=untruncated_normal"
+
+
+def _moments(scheme: str, spec: TensorSpec) -> Moments:
+    kernel = spec.kernel
+    drawn = tensor_spec(scheme, spec.shape, layout=kernel.layout, groups=kernel.groups, depthwise=kernel.depthwise)
+    made = drawn.made
+    assert isinstance(made, Law)
+    return Moments(made.mean, made.variance + made.mean**2)
+
+
+def _flows(
+    network: Network, shapes: Sequence[Shape], span: Span, told: Prediction, start: Moments
+) -> tuple[Flow, Flow] | None:
+    first = start if span.start == INPUT else told.moments[span.start]
+    last, back = told.moments[span.end], told.gradients[span.end] or 1.0
+    returned = told.input_gradient if span.start == INPUT else told.gradients[span.start]
+    if first is None or last is None or returned is None:
+        return None
+    sizes = [math.prod(network.input_shape if each == INPUT else shapes[each]) for each in (span.start, span.end)]
+    return flow(first.square, last.square, span.depth), flow(back * sizes[1], returned * sizes[0], span.depth)

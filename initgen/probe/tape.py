@@ -1,0 +1,56 @@
+"""The outputs of all steps, kept on disk: memory does not grow with the depth of a network."""
+
+import tempfile
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from initgen.core.errors import OutputError
+from initgen.probe.operations.operation import Array
+
+
+class Tape:
+    """Arrays by number, in a temporary file that goes away with it; the last one stays in memory.
+
+    Raises:
+        OutputError: there is no room for them.
+    """
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(prefix="initgen-")  # noqa: SIM115 (closed by __exit__)
+        self._places: dict[int, tuple[int, tuple[int, ...], np.dtype[np.floating]]] = {}
+        self._last: tuple[int, Array] | None = None
+        self._end = 0
+
+    def __enter__(self) -> "Tape":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def write(self, number: int, array: Array) -> None:
+        """Keep an array."""
+        whole: NDArray[np.floating] = np.ascontiguousarray(array)
+        self._places[number] = (self._end, whole.shape, whole.dtype)
+        self._last = number, whole
+        try:
+            self._file.seek(self._end)
+            self._file.write(whole.data)
+        except OSError as error:
+            folder = tempfile.gettempdir()
+            raise OutputError(f"{folder}: {error.strerror}", "activations are kept there: TMPDIR, or --batch") from None
+        self._end += whole.nbytes
+
+    def read(self, number: int) -> Array:
+        """An array that was kept."""
+        if self._last is not None and self._last[0] == number:
+            return self._last[1]
+        place, shape, dtype = self._places[number]
+        found = np.empty(shape, dtype)
+        self._file.seek(place)
+        self._file.readinto(memoryview(found.data).cast("B"))
+        self._last = number, found
+        return found
