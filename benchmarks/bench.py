@@ -164,6 +164,18 @@ def models(directory: Path) -> tuple[list[Step], list[Ratio]]:
     return steps, [Ratio("sample GPT-2", "sample one", 1.1, least=False)]
 
 
+def signal(peer: str) -> tuple[list[Step], list[Ratio]]:
+    """Two passes through 50 dense layers of 1024 units, 256 samples; the deeper network has to take no more memory."""
+    wide = ("--width", "1024", "--batch", "256", "--json")
+    theirs = [peer, str(PEERS / "torch_probe.py"), "50", "1024", "256"]
+    steps = [
+        Step("probe 50 layers", initgen("probe", "--depth", "50", *wide)),
+        Step("torch 50 layers", theirs),
+        Step("probe 200 layers", initgen("probe", "--depth", "200", *wide)),
+    ]
+    return steps, [Ratio("probe 50 layers", "torch 50 layers", 0, least=True)]
+
+
 def huge(directory: Path) -> tuple[list[Step], list[Ratio]]:
     """Memory: 8 GiB."""
     ours = directory / "huge.safetensors"
@@ -177,7 +189,7 @@ def table(runs: dict[str, list[Run]], ratios: list[Ratio], most_mib: float) -> l
     for name, each in runs.items():
         seconds = [run.seconds for run in each]
         peak = max(run.mib for run in each)
-        ours = name.startswith(("sample", "stats", "verify"))
+        ours = name.startswith(("sample", "stats", "verify", "probe"))
         most = 500 if "100,000" in name else most_mib  # what each tensor is described by has to be kept
         verdict = "" if not ours else f"  < {most:g}" + ("" if peak < most else "  MISSED")
         middle = statistics.median(seconds)
@@ -236,6 +248,7 @@ def main() -> None:
             (small(directory, given.peer), 4 * turns),
             (large(directory, given.peer, rows, 16384), turns),
             (models(directory), turns),
+            (signal(given.peer), turns),
         ]
         if not given.quick:
             parts.append((huge(directory), 1))

@@ -40,6 +40,12 @@ SPECS = [
             "blocks.0.linear1.weight": 1 / math.sqrt(192),
         },
     ),
+    (
+        "residual.toml",
+        16,
+        128 * 129 + 2 * (256 + 129 * 512 + 513 * 128) + 1290,
+        {"block_1_up/kernel": math.sqrt(2 / 128), "head/kernel": math.sqrt(2 / 138)},
+    ),
     ("llama-config.json", 291, 6_738_415_616, {"model.layers.31.mlp.up_proj.weight": 0.02}),
 ]
 

@@ -68,7 +68,7 @@ OWN = {
 }
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/specs.md", "docs/layers.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/specs.md", "docs/layers.md", "docs/probe.md"])
 def test_specs_in_the_docs_are_sound(page, tmp_path):
     examples = TOML.findall((TOP / page).read_text())
     assert examples

@@ -25,6 +25,11 @@ COMMANDS = [
     ("initgen sample --scheme he_uniform --shape 100x64 -o w.npy", 0),
     ("initgen stats w.npy --scheme he_uniform --plot he_uniform.svg", 0),
     ("initgen stats w.npy --scheme lecun_uniform --plot lecun_uniform.svg", 1),
+    (
+        "initgen probe --depth 50 --width 512 --activation relu --scheme he_uniform --scheme lecun_uniform"
+        " --plot relu.svg",
+        0,
+    ),
     ("initgen sample examples/cnn.toml -o cnn.safetensors", 0),
     (
         "initgen stats cnn.safetensors --name '*.conv.weight' --name fc.weight --name head.weight"

@@ -21,6 +21,7 @@ COMMANDS = {
     "sample": "initgen.cli.sample",
     "stats": "initgen.cli.stats",
     "identify": "initgen.cli.identify",
+    "probe": "initgen.cli.probe",
     "verify": "initgen.cli.verify",
     "diff": "initgen.cli.diff",
     "spec": "initgen.cli.spec",
@@ -36,6 +37,7 @@ _EXAMPLES = """\b
   initgen sample --like checkpoint/ --preset llama -o tiny.safetensors
   initgen verify model.safetensors
   initgen identify checkpoint.safetensors
+  initgen probe --activation relu --scheme he_uniform --scheme lecun_uniform
 """
 
 

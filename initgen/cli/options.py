@@ -1,5 +1,6 @@
 """Options that several commands share, each declared once."""
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -162,6 +163,25 @@ format_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer as one JSON document.")
 threads_option = click.option("--threads", type=click.IntRange(1, 1024), help="By default all cores; changes no byte.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No messages on stderr but errors.")
+
+
+def seed_of(given: int | str | None, *, quiet: bool = False) -> int | None:
+    """A seed as it was given, or for the word random one of the system's, which is said on stderr."""
+    if not isinstance(given, str):
+        return given
+    import secrets
+
+    seed = secrets.randbits(64)
+    if not quiet:
+        print(f"seed {seed}", file=sys.stderr)
+    return seed
+
+
+def report(context: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A report goes to a file; the callback of such an option."""
+    if value == "-":
+        raise BadParameter(f"--{param.name} = '-' must be a file", "standard output has the answer: --json")
+    return value
 
 
 def each(paths: tuple[str, ...], answer: Callable[[str], Any]) -> tuple[list[Any], int]:

@@ -62,7 +62,7 @@ def command(context: click.Context, /, **given: Any) -> int:
         from initgen.engine.files import parse_size
 
         given["max_shard_size"] = parse_size(given["max_shard_size"])
-    given["seed"] = _seed(given)
+    given["seed"] = options.seed_of(given["seed"], quiet=given["quiet"])
     specs = _described(context, given)
     _warn_if_coarse(specs, given["quiet"])
     _warn_of_twins(specs, given["quiet"])
@@ -81,18 +81,6 @@ def command(context: click.Context, /, **given: Any) -> int:
     if given["as_json"] or (output is None and sys.stdout.isatty()):
         return _show(specs, given)
     return _stream(specs, given["form"], given["threads"])
-
-
-def _seed(given: dict[str, Any]) -> int | None:
-    if given["seed"] != "random":
-        seed: int | None = given["seed"]
-        return seed
-    import secrets
-
-    seed = secrets.randbits(64)
-    if not given["quiet"]:
-        print(f"seed {seed}", file=sys.stderr)
-    return seed
 
 
 def _described(context: click.Context, given: dict[str, Any]) -> "list[TensorSpec]":

@@ -12,6 +12,7 @@ from initgen.core.errors import BadParameter, InitgenError, printable, quoted
 
 if TYPE_CHECKING:
     from initgen.checks.stats import FileStats
+    from initgen.probe.result import NetworkSignal
     from initgen.specs.tensor import TensorSpec
 
 # What makes the exit code 1.
@@ -33,12 +34,6 @@ def _levels(context: click.Context, param: click.Parameter, values: tuple[str, .
     if "never" in levels and len(levels) > 1:
         raise BadParameter(f"--fail-on = {quoted(','.join(sorted(levels)))}: never goes with no other")
     return levels
-
-
-def _report(context: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    if value == "-":
-        raise BadParameter(f"--{param.name} = '-' must be a file", "standard output has the answer: --json")
-    return value
 
 
 @click.command("stats", short_help="Say what is in a file, and whether it is what it should be.")
@@ -70,9 +65,9 @@ def _report(context: click.Context, param: click.Parameter, value: str | None) -
     help="Exit code 1 for what is wrong; also for a remark or warning (remark), or a tensor held against nothing"
     " (unchecked); or never.",
 )
-@click.option("--plot", callback=_report, metavar="FILE", help="Draw it: .png, .svg or .pdf.")
-@click.option("--html", callback=_report, metavar="FILE", help="A report in one page.")
-@click.option("--junit", callback=_report, metavar="FILE", help="A report in JUnit XML, for CI.")
+@click.option("--plot", callback=options.report, metavar="FILE", help="Draw it: .png, .svg or .pdf.")
+@click.option("--html", callback=options.report, metavar="FILE", help="A report in one page.")
+@click.option("--junit", callback=options.report, metavar="FILE", help="A report in JUnit XML, for CI.")
 @options.threads_option
 @options.json_option
 def command(files: tuple[str, ...], scheme: str | None, names: tuple[str, ...], **given: Any) -> int:
@@ -125,8 +120,25 @@ def command(files: tuple[str, ...], scheme: str | None, names: tuple[str, ...], 
     try:
         _show(answers, errors, given["as_json"])
     finally:  # also where nobody reads the answer to its end
-        _save(reports, answers, errors)
+        _save(reports, answers, errors, given)
     return code or _code(answers, given["fail_on"])
+
+
+def _signals(answers: list["FileStats"], given: dict[str, Any]) -> "list[NetworkSignal]":
+    """How a signal fares with the weights of each file, where --spec has layers that can be run; for the HTML report."""
+    if given["html"] is None or given["spec"] is None:
+        return []
+    from initgen.probe.described import network_of
+    from initgen.probe.signal import probe_file
+
+    found = []
+    for answer in answers:
+        try:
+            network = network_of(given["spec"], title=answer.path, variables=options.variables_of(given["variables"]))
+            found.append(probe_file(network, answer.path))
+        except InitgenError:  # not every spec is of a network, nor every file whole
+            continue
+    return found
 
 
 def _specs(scheme: str | None, given: dict[str, Any]) -> "Sequence[TensorSpec] | None":
@@ -162,13 +174,17 @@ def _show(answers: list["FileStats"], errors: list[tuple[str, InitgenError]], as
         show_stats(out, answer)
 
 
-def _save(reports: dict[str, str], answers: list["FileStats"], errors: list[tuple[str, InitgenError]]) -> None:
+def _save(
+    reports: dict[str, str], answers: list["FileStats"], errors: list[tuple[str, InitgenError]], given: dict[str, Any]
+) -> None:
     if not reports:
         return
     clean_up_when_ended()
     for name, path in reports.items():
         module = import_module(f"initgen.report.{name}")
-        if name in ("junit", "html"):
+        if name == "html":
+            module.save(path, answers, errors, _signals(answers, given))
+        elif name == "junit":
             module.save(path, answers, errors)
         elif answers:
             module.save(path, answers)

@@ -222,7 +222,7 @@ _MADE: dict[str, tuple[str, Any, Callable[[Any], Activation]]] = {
     "elu": ("alpha", 1.0, _elu_of),
     "gelu": ("approximate", False, _gelu_of),
 }
-_ALIASES = {"swish": "silu", "identity": "linear", "none": "linear"}
+_ALIASES = {"swish": "silu", "identity": "linear"}
 # Those that a value alone decides; softmax goes over a row, and is an operation of its own.
 NAMES = (*_PLAIN, *_MADE)
 KNOWN = (*sorted(NAMES), "softmax")

@@ -95,8 +95,7 @@ class _Walk:
         kind = type(layer).__name__
         make = _MAKERS.get(kind)
         if make is None:
-            known = ", ".join(_MAKERS)
-            raise BadParameter("is of a kind that probe does not run", f"it runs {known}")
+            raise BadParameter("is of a kind that probe does not run", "docs/probe.md lists those it runs")
         merging = kind in _MERGING
         if merging == (len(sources) < 2):
             raise BadParameter(f"has {len(sources)} input{'s' * (len(sources) != 1)}")

@@ -7,7 +7,7 @@ import numpy as np
 
 from initgen.core.errors import BadParameter, InitgenError
 from initgen.core.shapes import Shape
-from initgen.probe.batch import Batch, cotangent_for
+from initgen.probe.batch import Batch, cotangent_for, random_batch, size_for
 from initgen.probe.measurement import cheap, condition_of, cosine_of, norm_of, still_of, values_of
 from initgen.probe.network import INPUT, Layer, Network, Step
 from initgen.probe.operations.activation import Applied
@@ -18,7 +18,7 @@ from initgen.probe.result import Candidate, Flow, LayerSignal, NetworkSignal, Va
 from initgen.probe.suggestion import Span, candidates, criticals
 from initgen.probe.tape import Tape
 from initgen.probe.verdict import flow, limits
-from initgen.probe.weights import Drawn, Stored
+from initgen.probe.weights import Drawn, Stored, stored
 
 # Activations of a last layer that make probabilities of its values.
 _HEADS = "softmax", "sigmoid"
@@ -59,6 +59,16 @@ def probe(network: Network, weights: Drawn | Stored, batch: Batch, *, suggest: b
         if not overflow:
             _backward(network, weights, batch, tape, seen)
     return _result(network, batch, seen, overflow, suggest)
+
+
+def probe_file(network: Network, path: str) -> NetworkSignal:
+    """The same with the weights of a file and a random batch, by seed 0.
+
+    Raises:
+        InitgenError: as `probe`, and if the file has not the network's weights.
+    """
+    weights = stored(path, network)
+    return probe(network, weights, random_batch(network, size_for(network.input_shape), 0))
 
 
 def _arrays(step: Step, weights: Drawn | Stored) -> dict[str, Array]:

@@ -46,7 +46,10 @@ def candidates(
     span: Span,
     gains: Sequence[Critical],
 ) -> tuple[Candidate, ...]:
-    """How the network would fare with its kernels drawn by other schemes; none where theory cannot follow it."""
+    """How the network would fare with its kernels drawn by other schemes, the steadiest first.
+
+    None where theory cannot follow it.
+    """
     specs = {bound: network.specs[bound] for bound in _kernels(network)}
     found = []
     for scheme in (*_SCHEMES, *_scaled(gains)):
@@ -54,7 +57,13 @@ def candidates(
         told = _flows(network, shapes, span, predict(network, shapes, start, given, measured, span.end), start)
         if told:
             found.append(Candidate(scheme, *told))
-    return tuple(found)
+    return tuple(sorted(found, key=_astray))
+
+
+def _astray(candidate: Candidate) -> float:
+    """How far the signal strays in each layer, in either direction."""
+    factors = candidate.forward.factor, candidate.backward.factor
+    return max(abs(math.log(factor)) if 0 < factor < math.inf else math.inf for factor in factors)
 
 
 def _kernels(network: Network) -> Iterator[str]:

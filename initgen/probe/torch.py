@@ -40,7 +40,7 @@ def assembled(modules: Sequence[Module], input_shape: Shape | None) -> tuple[Ass
         try:
             make = _MAKERS.get(kind)
             if make is None:
-                raise BadParameter("is of a kind that probe does not run", f"it runs {', '.join(_MAKERS)}")
+                raise BadParameter("is of a kind that probe does not run", "docs/probe.md lists those it runs")
             operations = make(module.layer, lambda name, module=module: f"{module.name}.{name}")  # type: ignore[misc]
         except InitgenError as error:
             raise LayerError(module.where, module.shown, error) from None

@@ -40,6 +40,7 @@ class Glyphs:
         shades: the same in a chart of one line, where only more and less can be told.
         halves: a line in the middle of its cell, and at the top; like no bar.
         limit: a bound, in each line; line, tick: an axis, and where it has a label.
+        half: the left half of a cell that is full.
     """
 
     eighths: str
@@ -48,11 +49,12 @@ class Glyphs:
     limit: str
     line: str
     tick: str
+    half: str
 
 
 # Of one line no cell is full, or a column of charts would be one block.
-BLOCKS = Glyphs(" ▁▂▃▄▅▆▇█", " ▁▂▃▄▅▆▇", "─▔", "┊", "─", "┴")
-ASCII = Glyphs(" __...###", " .:-=+*#", "-~", "|", "-", "+")
+BLOCKS = Glyphs(" ▁▂▃▄▅▆▇█", " ▁▂▃▄▅▆▇", "─▔", "┊", "─", "┴", "▌")
+ASCII = Glyphs(" __...###", " .:-=+*#", "-~", "|", "-", "+", "")
 
 # Characters from the bottom up, each with its style.
 Column = list[tuple[str, str]]

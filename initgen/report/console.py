@@ -18,11 +18,12 @@ _UNFOLDED = 400
 # Columns of a picture: at most, and where there is no terminal.
 _WIDEST, _WIDTH = 99, 81
 _INDENT = 2
-# An encoding has all of these, or pictures and tables are made of ASCII.
-_DRAWN = "".join((*astuple(BLOCKS), "…"))
 _IN_ASCII = str.maketrans(
     {"…": "...", "≥": ">=", "≤": "<=", "±": "+-", "×": "x", "²": "^2", "⁻": "^-", "¹": "1", "√": "sqrt "}
+    | {"χ": "chi", "₁": "1"}
 )
+# An encoding has all of these, or pictures and tables are made of ASCII.
+_DRAWN = "".join((*astuple(BLOCKS), *map(chr, _IN_ASCII)))
 
 # Text, or text with a style.
 Part = str | tuple[str, str]

@@ -1,36 +1,24 @@
-"""``stats --html``: one page that needs nothing beside it, neither the network nor a script.
-
-Names come from files that anyone may have made, so that all text is escaped, and the page's policy lets no script run
-but its own.
-"""
+"""``stats --html``: one page with all tensors of the files, their checks and their pictures."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
 import os
 from collections.abc import Mapping, Sequence
-from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from initgen.core.errors import printable
 from initgen.core.shapes import format_shape
 from initgen.report import document, svg, wording
+from initgen.report.page import KINDS, OPTION, Errors, cells, check, table, text, whole
 from initgen.report.picture import picture_of, qq_of
 
 if TYPE_CHECKING:
     from initgen.checks.finding import Finding
     from initgen.checks.stats import FileStats
     from initgen.checks.tensor import TensorStats
-    from initgen.core.errors import InitgenError
+    from initgen.probe.result import NetworkSignal
 
-# Paths without an answer, and why.
-Errors = Sequence[tuple[str, "InitgenError"]]
-
-KINDS: document.Kinds = dict.fromkeys((".html", ".htm"), (b"<!doctype html", b"<html"))
-OPTION = "--html"
+__all__ = ["KINDS", "check", "page", "save"]
 
 # Tensors with pictures and checks of their own; further ones have their line in the table. Each takes about 4 kB.
 LIMIT = 2000
@@ -38,34 +26,25 @@ LIMIT = 2000
 _OPEN = 12
 _NOTICES = 50
 
-_HERE = Path(__file__).parent
 _CLASSES = {True: "ok", False: "wrong", None: "unchecked"}
 _COLORS = {True: "yes", False: "no", None: "soft"}
 
 
-def check(path: str) -> None:
-    """Refuse before the work what could not be done after it.
-
-    Raises:
-        BadParameter: another suffix than .html or .htm.
-        OutputError: the path cannot be written, or holds something else.
-    """
-    document.check(OPTION, path, KINDS)
-
-
-def save(path: str, files: Sequence[FileStats], errors: Errors = ()) -> None:
+def save(path: str, files: Sequence[FileStats], errors: Errors = (), signals: Sequence[NetworkSignal] = ()) -> None:
     """Write the page.
 
     Raises:
         OutputError: the path cannot be written.
     """
-    document.write(OPTION, path, page(files, errors).encode())
+    document.write(OPTION, path, page(files, errors, signals).encode())
 
 
-def page(files: Sequence[FileStats], errors: Errors = ()) -> str:
-    """The page of these results and of the files that had none; the same for the same results."""
-    style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    policy = f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; base-uri 'none'"
+def page(files: Sequence[FileStats], errors: Errors = (), signals: Sequence[NetworkSignal] = ()) -> str:
+    """The page of these results and of the files that had none; the same for the same results.
+
+    Args:
+        signals: how a signal fares with the weights of some of the files.
+    """
     count = len(files) + len(errors)
     title = wording.shown_path(files[0].path) if len(files) == count == 1 else wording.counted(count, "file")
     passed, said = wording.answer(files)
@@ -77,22 +56,16 @@ def page(files: Sequence[FileStats], errors: Errors = ()) -> str:
     sign = wording.SIGNS[passed]
     tensors = [tensor for file in files for tensor in file.tensors]
     chosen = _chosen(tensors)
-    parts = [
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}; form-action \'none\'">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        '<meta name="color-scheme" content="light dark"><meta name="generator" content="initgen">',
-        f"<title>{sign} {escape(title)}</title><style>{style}</style></head><body><header>",
-        f'<p class="tool">initgen stats</p><h1>{escape(title)}</h1>{_verdict(passed, said)}',
-        _facts(files, tensors),
-        _files(files, errors),
-        "</header><main>",
-    ]
+    parts = [_verdict(passed, said), _facts(files, tensors), _files(files, errors), "</header><main>"]
     parts.append(_notices(files))
     if len(tensors) > 1:
         parts += [_filters(tensors), _table(files, chosen)]
     places = [file.path if len(files) > 1 else "" for file in files for _ in file.tensors]
     parts += [_tensor(tensors[index], places[index], index, opened) for index, opened in chosen.items()]
+    if signals:
+        from initgen.report.probe.html import section
+
+        parts += [section(signal, index, several=True) for index, signal in enumerate(signals)]
     parts.append("</main><footer>")
     if len(chosen) < len(tensors):
         parts.append(
@@ -101,14 +74,9 @@ def page(files: Sequence[FileStats], errors: Errors = ()) -> str:
         )
     parts.append(
         "<p>Bars: values. Line: density of the law. Dashed: its limits. Each p is an upper bound on the probability"
-        " of a measurement this far off.</p>"
-        f"</footer><script>{script}</script></body></html>\n"
+        " of a measurement this far off.</p></footer>"
     )
-    return "".join(parts)
-
-
-def _digest(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return whole("initgen stats", title, sign, parts, script="page.js")
 
 
 def _chosen(tensors: Sequence[TensorStats]) -> dict[int, bool]:
@@ -118,13 +86,9 @@ def _chosen(tensors: Sequence[TensorStats]) -> dict[int, bool]:
     return {index: index in first for index in order}
 
 
-def _text(text: str) -> str:
-    return escape(printable(text))
-
-
 def _verdict(passed: bool | None, said: str) -> str:
     word = f"{wording.SIGNS[passed]} {wording.ANSWERS[passed]}"
-    return f'<p class="verdict"><b class="{_COLORS[passed]}">{word}</b>{_text(said)}</p>'
+    return f'<p class="verdict"><b class="{_COLORS[passed]}">{word}</b>{text(said)}</p>'
 
 
 def _facts(files: Sequence[FileStats], tensors: Sequence[TensorStats]) -> str:
@@ -132,7 +96,7 @@ def _facts(files: Sequence[FileStats], tensors: Sequence[TensorStats]) -> str:
     said = f"{wording.counted(len(tensors), 'tensor')}, {wording.counted(values, 'value')}"
     if any(file.checked for file in files):
         said += f". {'Right files fail' if len(files) > 1 else 'A right file fails'} with p < {wording.rate(files)}"
-    return f'<p class="soft">{_text(said)}</p>'
+    return f'<p class="soft">{text(said)}</p>'
 
 
 def _filters(tensors: Sequence[TensorStats]) -> str:
@@ -157,15 +121,15 @@ def _class(tensor: TensorStats) -> str:
 def _files(files: Sequence[FileStats], errors: Errors) -> str:
     """The answer for each of several files, or why there is none; for one file, where it is."""
     if len(files) == 1 and not errors:
-        return f'<p class="soft">{_text(files[0].path)}</p>' if os.path.dirname(files[0].path) else ""
+        return f'<p class="soft">{text(files[0].path)}</p>' if os.path.dirname(files[0].path) else ""
     lines = []
     for file in files:
         passed, said = wording.answer([file])
         sign = f'<b class="{_COLORS[passed]}" title="{wording.ANSWERS[passed]}">{wording.SIGNS[passed]}</b>'
-        lines.append(f'<li>{sign} {_text(file.path)} <span class="soft">{_text(said)}</span></li>')
+        lines.append(f'<li>{sign} {text(file.path)} <span class="soft">{text(said)}</span></li>')
     lines += [
-        f'<li><b class="wrong" title="no answer">{wording.SIGNS[False]}</b> {_text(path)}'
-        f' <span class="soft">{_text(error.message)}</span></li>'
+        f'<li><b class="wrong" title="no answer">{wording.SIGNS[False]}</b> {text(path)}'
+        f' <span class="soft">{text(error.message)}</span></li>'
         for path, error in errors
     ]
     return f'<ul class="files">{"".join(lines)}</ul>'
@@ -187,11 +151,7 @@ def _table(files: Sequence[FileStats], chosen: Mapping[int, bool]) -> str:
         for tensor in file.tensors:
             rows.append(_row(tensor, file.path if several else "", index, index in chosen))
             index += 1
-    return (
-        '<div class="scroll"><table class="tensors"><thead><tr>'
-        + "".join(f'<th class="{kind}">{name}</th>' if kind else f"<th>{name}</th>" for name, kind in heads)
-        + f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
+    return table("tensors", heads, rows)
 
 
 def _notices(files: Sequence[FileStats]) -> str:
@@ -215,7 +175,7 @@ def _finding(place: str, finding: Finding) -> str:
 
 
 def _notice(kind: str, said: str) -> str:
-    return f'<li class="{kind}">{_text(said)}</li>'
+    return f'<li class="{kind}">{text(said)}</li>'
 
 
 def _row(tensor: TensorStats, place: str, index: int, linked: bool) -> str:
@@ -223,20 +183,19 @@ def _row(tensor: TensorStats, place: str, index: int, linked: bool) -> str:
     known = found.sampled and found.finite
     numbers = [f"{found.count:,}"]
     numbers += [_number(value, 5) if known else "" for value in (found.mean, found.std, found.low, found.high)]
-    name = f'<a href="#t{index}">{_text(wording.name(tensor))}</a>' if linked else _text(wording.name(tensor))
+    name = f'<a href="#t{index}">{text(wording.name(tensor))}</a>' if linked else text(wording.name(tensor))
     drawn = linked and known and math.isfinite(found.high - found.low)
-    cells = [
+    row = [
         (_COLORS[tensor.passed], f"{wording.SIGNS[tensor.passed]} {wording.WORDS[tensor.passed]}"),
-        *([("file", _text(place))] if place else []),
+        *([("file", text(place))] if place else []),
         ("name", name),
         ("", svg.thumbnail(f"b{index}") if drawn else ""),
         ("less", format_shape(tensor.shape)),
-        ("less", _text(tensor.kind)),
-        ("scheme", _text(tensor.spec.title) if tensor.spec else ""),
+        ("less", text(tensor.kind)),
+        ("scheme", text(tensor.spec.title) if tensor.spec else ""),
         *(("num", number) for number in numbers),
     ]
-    row = "".join(f'<td class="{kind}">{cell}</td>' if kind else f"<td>{cell}</td>" for kind, cell in cells)
-    return f'<tr class="{_class(tensor)}" data-t="t{index}">{row}</tr>'
+    return f'<tr class="{_class(tensor)}" data-t="t{index}">{cells(row)}</tr>'
 
 
 def _number(value: float, digits: int) -> str:
@@ -246,11 +205,11 @@ def _number(value: float, digits: int) -> str:
 def _tensor(tensor: TensorStats, place: str, index: int, opened: bool) -> str:
     """What is to be said of one tensor, to be opened."""
     sign, color = wording.SIGNS[tensor.passed], _COLORS[tensor.passed]
-    scheme = _text(tensor.spec.title) if tensor.spec else "no scheme"
+    scheme = text(tensor.spec.title) if tensor.spec else "no scheme"
     return (
         f'<details id="t{index}" class="{_class(tensor)}"{" open" if opened else ""}>'
-        f'<summary><b class="{color}">{sign}</b>{_text(f"{place}: " if place else "")}{_text(wording.name(tensor))}'
-        f'<span class="soft">{format_shape(tensor.shape)} {_text(tensor.kind)}, {scheme}</span></summary>'
+        f'<summary><b class="{color}">{sign}</b>{text(f"{place}: " if place else "")}{text(wording.name(tensor))}'
+        f'<span class="soft">{format_shape(tensor.shape)} {text(tensor.kind)}, {scheme}</span></summary>'
         f'<div class="tensor"><div class="said">{_said(tensor)}</div>'
         f'<div class="pictures">{_pictures(tensor, index)}</div></div></details>'
     )
@@ -258,21 +217,21 @@ def _tensor(tensor: TensorStats, place: str, index: int, opened: bool) -> str:
 
 def _said(tensor: TensorStats) -> str:
     found = tensor.measured
-    said = f"<p>{_text(wording.expectation(tensor.spec))}</p>" if tensor.spec else ""
-    said += f'<p class="soft">{_text(wording.found(found))}</p>'
+    said = f"<p>{text(wording.expectation(tensor.spec))}</p>" if tensor.spec else ""
+    said += f'<p class="soft">{text(wording.found(found))}</p>'
     if tensor.drawn:
-        said += f'<p class="soft">drawn {_text(tensor.drawn)}</p>'
+        said += f'<p class="soft">drawn {text(tensor.drawn)}</p>'
     if tensor.problem:
-        said += f'<p class="no">{_text(tensor.problem)}</p>'
+        said += f'<p class="no">{text(tensor.problem)}</p>'
     for finding in tensor.findings:
-        said += f'<p class="{"no" if finding.severity == "wrong" else "remark"}">{_text(finding.message)}</p>'
+        said += f'<p class="{"no" if finding.severity == "wrong" else "remark"}">{text(finding.message)}</p>'
     if tensor.looks_like:
-        said += f"<p><b>looks like {_text(' or '.join(tensor.looks_like))}</b></p>"
+        said += f"<p><b>looks like {text(' or '.join(tensor.looks_like))}</b></p>"
     if not tensor.tests:
         return said
     rows = "".join(
-        f"<tr><td>{_text(test.name)}{_small(wording.note(test))}</td><td>{_number(test.measured, 6)}</td>"
-        f'<td>{_text(wording.expected(test))}</td><td class="{_COLORS[test.passed]}">{wording.SIGNS[test.passed]}</td>'
+        f"<tr><td>{text(test.name)}{_small(wording.note(test))}</td><td>{_number(test.measured, 6)}</td>"
+        f'<td>{text(wording.expected(test))}</td><td class="{_COLORS[test.passed]}">{wording.SIGNS[test.passed]}</td>'
         f"<td>{'' if test.p is None else _number(max(test.p, 1e-300), 2)}</td></tr>"
         for test in tensor.tests
     )
@@ -280,8 +239,8 @@ def _said(tensor: TensorStats) -> str:
     return f'{said}<table class="checks"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
 
 
-def _small(text: str) -> str:
-    return f"<br><small>{_text(text)}</small>" if text else ""
+def _small(said: str) -> str:
+    return f"<br><small>{text(said)}</small>" if said else ""
 
 
 def _pictures(tensor: TensorStats, index: int) -> str:

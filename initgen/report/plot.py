@@ -1,22 +1,17 @@
-"""``stats --plot``: one tensor on a page, or a page of many, by matplotlib.
-
-Figures are made as objects, without pyplot and under default settings: nothing of the caller's is read or changed, and
-the same results give the same bytes.
-"""
+"""``stats --plot``: one tensor on a page, or a page of many, by matplotlib."""
 
 from __future__ import annotations
 
-import io
 import math
 import textwrap
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from initgen.core.errors import OutputError, printable
-from initgen.report import document, wording
+from initgen.core.errors import printable
+from initgen.report import wording
+from initgen.report.figure import FAINT, INK, KINDS, NO, SOFT, YES, check, empty, fitted, inches, write
 from initgen.report.picture import Picture, picture_of, qq_of
 
 if TYPE_CHECKING:
@@ -26,49 +21,17 @@ if TYPE_CHECKING:
     from initgen.checks.stats import FileStats
     from initgen.checks.tensor import TensorStats
 
-KINDS: document.Kinds = {".png": (b"\x89png",), ".svg": (b"<?xml", b"<svg"), ".pdf": (b"%pdf",)}
-OPTION = "--plot"
+__all__ = ["KINDS", "check", "save"]
 
 # Panels of a page of many tensors, and pages of a PDF; PNG and SVG have one page.
 PANELS = 48
 PAGES = 24
 
-_INK, _SOFT, _FAINT = "#1f2328", "#646c76", "#c9ced6"
-# Light enough under the density to tell them apart in grey; Okabe and Ito's blue and vermilion, which all eyes tell apart.
+# Light enough under the density to tell them apart in grey.
 _BARS, _OUTSIDE = "#a9c6e3", "#e58a4f"
-_VERDICTS = {True: "#0b6aa8", False: "#b5400a", None: _SOFT}
-_STYLE: Any = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib
-    "font.size": 9,
-    "text.color": _INK,
-    "text.parse_math": False,
-    "xtick.color": _SOFT,
-    "ytick.color": _SOFT,
-    "svg.hashsalt": "initgen",
-    "path.simplify": False,
-}
-# No date and no version: reports of equal results are equal.
-_METADATA: dict[str, dict[str, Any]] = {
-    ".png": {"Software": None},
-    ".svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
-    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-}
+_VERDICTS = {True: YES, False: NO, None: SOFT}
 
 Labelled = tuple[str, "TensorStats"]
-
-
-def check(path: str) -> None:
-    """Refuse before the work what could not be done after it.
-
-    Raises:
-        BadParameter: another suffix than .png, .svg or .pdf.
-        OutputError: the path cannot be written, holds something else, or matplotlib is not there.
-    """
-    document.check(OPTION, path, KINDS)
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError:
-        raise OutputError(f"{OPTION} needs matplotlib", "pip install 'initgen[plot]'") from None
 
 
 def save(path: str, files: Sequence[FileStats]) -> None:
@@ -79,23 +42,7 @@ def save(path: str, files: Sequence[FileStats]) -> None:
     Raises:
         OutputError: the path cannot be written.
     """
-    import matplotlib
-    from matplotlib.backends.backend_pdf import PdfPages
-
-    suffix = document.suffix_of(path, KINDS) or ".png"
-    data = io.BytesIO()
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # names may be in any script; a box is drawn instead
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
-        figures = _figures(files, PAGES if suffix == ".pdf" else 1)
-        if suffix == ".pdf":
-            with PdfPages(data, metadata=_METADATA[suffix]) as pages:
-                for figure in figures:
-                    pages.savefig(figure)
-        else:
-            figures[0].savefig(data, format=suffix[1:], dpi=160, metadata=_METADATA[suffix])
-    document.write(OPTION, path, data.getvalue())
+    write(path, lambda pages: _figures(files, pages), PAGES)
 
 
 def _figures(files: Sequence[FileStats], most: int) -> list[Figure]:
@@ -113,12 +60,6 @@ def _figures(files: Sequence[FileStats], most: int) -> list[Figure]:
     return [_grid(files, labelled, page, pages) for page in range(pages)]
 
 
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), facecolor="white")
-
-
 def _heading(files: Sequence[FileStats]) -> str:
     return ", ".join(wording.shown_path(file.path) for file in files[:3]) + (
         f" and {len(files) - 3:,} more" if len(files) > 3 else ""
@@ -129,25 +70,20 @@ def _verdict(figure: Figure, y: float, passed: bool | None, said: str) -> None:
     """The answer: its sign and word at the left, and why."""
     word = wording.ANSWERS[passed]
     sign = f"{wording.SIGNS[passed]} {word}"
-    figure.text(_inches(figure, 0.45), y, sign, color=_VERDICTS[passed], weight="bold", size=10.5, va="top")
-    figure.text(_inches(figure, 0.75 + 0.1 * len(word)), y, said, size=9, va="top", linespacing=1.35)
-
-
-def _inches(figure: Figure, x: float) -> float:
-    width: float = figure.get_figwidth()
-    return x / width
+    figure.text(inches(figure, 0.45), y, sign, color=_VERDICTS[passed], weight="bold", size=10.5, va="top")
+    figure.text(inches(figure, 0.75 + 0.1 * len(word)), y, said, size=9, va="top", linespacing=1.35)
 
 
 def _page(files: Sequence[FileStats], labelled: Labelled) -> Figure:
     """One tensor: histogram and density, and beside them the Q-Q plot."""
     name, tensor = labelled
-    figure = _figure(9.6, 5.0)
-    left = _inches(figure, 0.45)
+    figure = empty(9.6, 5.0)
+    left = inches(figure, 0.45)
     title = wording.shortened(f"{_heading(files)}: {name}", 84)
     figure.text(left, 0.955, title, size=12.5, weight="bold", va="top")
     law = wording.expectation(tensor.spec) if tensor.spec else "held against no scheme"
     figure.text(left, 0.888, wording.shortened(law.replace("-", "−"), 125), size=9, va="top")
-    figure.text(left, 0.845, wording.contents(tensor), size=9, color=_SOFT, va="top")
+    figure.text(left, 0.845, wording.contents(tensor), size=9, color=SOFT, va="top")
     passed, said = wording.answer(files)
     if tensor.passed is False:
         said = "; ".join(wording.wrongs(tensor)).replace("-", "−")
@@ -162,16 +98,16 @@ def _page(files: Sequence[FileStats], labelled: Labelled) -> Figure:
     _draw(axes, tensor, picture_of(tensor), large=True)
     if qq:
         side = 0.525 * 5.0
-        beside = figure.add_axes((1 - _inches(figure, side + 0.3), 0.1, _inches(figure, side), 0.525))
+        beside = figure.add_axes((1 - inches(figure, side + 0.3), 0.1, inches(figure, side), 0.525))
         _bare(beside, qq.ticks, 8)
         beside.set_yticks([y for y, _ in qq.ticks], [text for _, text in qq.ticks], size=8)
         beside.tick_params("y", length=3, width=0.7)
-        beside.spines["left"].set(visible=True, color=_FAINT)
-        beside.plot([0, 1], [0, 1], color=_INK, linewidth=0.8, zorder=1)
+        beside.spines["left"].set(visible=True, color=FAINT)
+        beside.plot([0, 1], [0, 1], color=INK, linewidth=0.8, zorder=1)
         beside.plot(
             *qq.points.T, linestyle="none", marker="o", markersize=2.2, color=_VERDICTS[tensor.passed], zorder=2
         )
-        beside.text(0, 1.105, "quantiles against the law’s", size=8.5, color=_SOFT)
+        beside.text(0, 1.105, "quantiles against the law’s", size=8.5, color=SOFT)
     return figure
 
 
@@ -180,7 +116,7 @@ def _bare(axes: Axes, marks: Sequence[tuple[float, str]], size: float) -> None:
     axes.set(xlim=(0, 1), ylim=(0, 1), facecolor="none")
     for side in ("left", "top", "right"):
         axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set(color=_FAINT, linewidth=0.8)
+    axes.spines["bottom"].set(color=FAINT, linewidth=0.8)
     axes.set_xticks([x for x, _ in marks], [text for _, text in marks], size=size)
     axes.set_yticks([])
     axes.tick_params("x", length=2.5, width=0.7, pad=2)
@@ -191,7 +127,7 @@ def _draw(axes: Axes, tensor: TensorStats, picture: Picture | None, *, large: bo
     _bare(axes, picture.ticks if picture else (), 8 if large else 5.8)
     if picture is None:
         said = wording.amount(tensor.measured)
-        axes.text(0.5, 0.45, said, ha="center", size=10 if large else 7, color=_SOFT)
+        axes.text(0.5, 0.45, said, ha="center", size=10 if large else 7, color=SOFT)
         return
     # As one area each: between bars that are drawn one by one, screens show seams.
     for out, color in ((False, _BARS), (True, _OUTSIDE)):
@@ -201,13 +137,13 @@ def _draw(axes: Axes, tensor: TensorStats, picture: Picture | None, *, large: bo
             if out and large:  # told apart in grey too
                 area.set(hatch="////", edgecolor=_VERDICTS[False])
     for at, _ in picture.limits:
-        axes.axvline(at, color=_SOFT, linewidth=0.9 if large else 0.6, linestyle=(0, (4, 3)))
+        axes.axvline(at, color=SOFT, linewidth=0.9 if large else 0.6, linestyle=(0, (4, 3)))
     for at, text in picture.captions if large else ():
         # At the edges of the frame towards its middle.
         side = "left" if at < 0.12 else "right" if at > 0.88 else "center"
-        axes.text(at, 1.012, text, ha=side, va="bottom", size=8, color=_SOFT)
+        axes.text(at, 1.012, text, ha=side, va="bottom", size=8, color=SOFT)
     if picture.curve.size:
-        axes.plot(*picture.curve.T, color=_INK, linewidth=1.5 if large else 0.9)
+        axes.plot(*picture.curve.T, color=INK, linewidth=1.5 if large else 0.9)
     if large:
         _legend(axes, picture)
 
@@ -222,9 +158,9 @@ def _legend(axes: Axes, picture: Picture) -> None:
             (Patch(facecolor=_OUTSIDE, edgecolor=_VERDICTS[False], hatch="////", linewidth=0), "values outside")
         )
     if picture.curve.size:
-        entries.append((Line2D([], [], color=_INK, linewidth=1.5), "density of the law"))
+        entries.append((Line2D([], [], color=INK, linewidth=1.5), "density of the law"))
     if picture.limits:
-        entries.append((Line2D([], [], color=_SOFT, linewidth=0.9, linestyle=(0, (4, 3))), "its limits"))
+        entries.append((Line2D([], [], color=SOFT, linewidth=0.9, linestyle=(0, (4, 3))), "its limits"))
     axes.legend(
         *zip(*entries, strict=True),
         loc="lower left",
@@ -232,7 +168,7 @@ def _legend(axes: Axes, picture: Picture) -> None:
         ncols=len(entries),
         frameon=False,
         fontsize=8.5,
-        labelcolor=_SOFT,
+        labelcolor=SOFT,
         handlelength=1.6,
         columnspacing=1.6,
         borderaxespad=0,
@@ -246,8 +182,8 @@ def _grid(files: Sequence[FileStats], labelled: Sequence[Labelled], page: int, p
     columns = min(6, max(1, math.ceil(math.sqrt(1.2 * min(len(labelled), PANELS)))))
     rows = max(1, math.ceil((len(shown) if pages == 1 else PANELS) / columns))
     width, height, top, bottom = max(6.6, 2.0 * columns + 0.6), 1.42 * rows + 1.3, 0.92, 0.38
-    figure = _figure(width, height)
-    left = _inches(figure, 0.45)
+    figure = empty(width, height)
+    left = inches(figure, 0.45)
     figure.text(
         left, 1 - 0.28 / height, wording.shortened(_heading(files), int(width * 8)), size=12.5, weight="bold", va="top"
     )
@@ -266,33 +202,17 @@ def _grid(files: Sequence[FileStats], labelled: Sequence[Labelled], page: int, p
             x / width, (base + 0.19) / height, wording.SIGNS[tensor.passed], size=6.6, color=color, weight="bold"
         )
         wrong = tensor.passed is False
-        color, weight = (color, "bold") if wrong else (_INK, "normal")
-        name = _fitted(wording.shortened, name, plot_width - 0.12, 6.6, weight)
+        color, weight = (color, "bold") if wrong else (INK, "normal")
+        name = fitted(wording.shortened, name, plot_width - 0.12, 6.6, weight)
         figure.text((x + 0.12) / width, (base + 0.19) / height, name, size=6.6, color=color, weight=weight)
         said = tensor.spec.title if tensor.spec else "no scheme"
         if wrong:
             seems = [f"looks like {tensor.looks_like[0]}"] if tensor.looks_like else []
             said = printable("; ".join(seems + wording.wrongs(tensor)).replace("-", "−"))
-        said = _fitted(wording.shortened_end, said, plot_width, 5.9, "normal")
-        figure.text(x / width, (base + 0.065) / height, said, size=5.9, color=color if wrong else _SOFT)
-    figure.text(left, 0.14 / height, _footer(labelled, shown, page, pages), size=7.5, color=_SOFT)
+        said = fitted(wording.shortened_end, said, plot_width, 5.9, "normal")
+        figure.text(x / width, (base + 0.065) / height, said, size=5.9, color=color if wrong else SOFT)
+    figure.text(left, 0.14 / height, _footer(labelled, shown, page, pages), size=7.5, color=SOFT)
     return figure
-
-
-def _fitted(cut: Callable[[str, int], str], text: str, width: float, size: float, weight: str) -> str:
-    """``text``, cut until it is at most ``width`` inches wide."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import text_to_path
-
-    font = FontProperties(size=size, weight=weight)
-    text = cut(text, int(width * 72 / size * 4))  # no letter is narrower than a quarter
-    shown = text
-    while len(shown) > 3:
-        needed = text_to_path.get_text_width_height_descent(shown, font, ismath=False)[0] / 72
-        if needed <= width:
-            break
-        shown = cut(text, min(len(shown) - 1, int(len(shown) * width / needed) + 1))
-    return shown
 
 
 def _footer(labelled: Sequence[Labelled], shown: Sequence[Labelled], page: int, pages: int) -> str:

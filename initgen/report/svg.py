@@ -25,8 +25,8 @@ def histogram(picture: Picture, name: str) -> str:
     if picture.curve.size:
         parts.append(f'<path class="law" d="{_line(picture.curve)}"/>')
     parts.append(f'<path class="axis" d="M0 {HEIGHT}H{WIDTH}"/>')
-    parts += [_text(_x(at), HEIGHT + 30, text) for at, text in picture.ticks]
-    parts += [_text(_x(at), -10, text, _anchor(at)) for at, text in picture.captions]
+    parts += [label(_x(at), HEIGHT + 30, text) for at, text in picture.ticks]
+    parts += [label(_x(at), -10, text, _anchor(at)) for at, text in picture.captions]
     box = f"0 {-_CAPTIONS} {WIDTH} {HEIGHT + _CAPTIONS + _TICKS}"
     return f'<svg class="hist" viewBox="{box}" role="img">{"".join(parts)}</svg>'
 
@@ -44,13 +44,13 @@ def qq_plot(qq: QQ) -> str:
     points = np.stack([qq.points[:, 0], 1 - qq.points[:, 1]], axis=1) * SIDE
     steps = np.diff(np.rint(points).astype(int), axis=0, prepend=0)
     # Dots are lines without length and with round ends.
-    dots = "".join(f"m{_pair(x, y)}h0" for x, y in steps.tolist())
+    dots = "".join(f"m{pair(x, y)}h0" for x, y in steps.tolist())
     parts = [
         f'<path class="axis" d="M0 0V{SIDE}H{SIDE}"/><path class="law" d="M0 {SIDE}L{SIDE} 0"/>',
         f'<path class="dots" d="{dots}"/>',
     ]
-    parts += [_text(round(at * SIDE), SIDE + 32, text) for at, text in qq.ticks]
-    parts += [_text(-10, round((1 - at) * SIDE) + 8, text, "end") for at, text in qq.ticks]
+    parts += [label(round(at * SIDE), SIDE + 32, text) for at, text in qq.ticks]
+    parts += [label(-10, round((1 - at) * SIDE) + 8, text, "end") for at, text in qq.ticks]
     box = f"-110 {-_CAPTIONS} {SIDE + 150} {SIDE + _CAPTIONS + _TICKS}"
     return f'<svg class="qq" viewBox="{box}" role="img">{"".join(parts)}</svg>'
 
@@ -64,7 +64,8 @@ def _anchor(at: float) -> str:
     return "start" if at < 0.16 else "end" if at > 0.84 else ""
 
 
-def _text(x: int, y: int, text: str, anchor: str = "") -> str:
+def label(x: int, y: int, text: str, anchor: str = "") -> str:
+    """Text beside or below a point, centred there, or as the class ``anchor`` has it."""
     kind = f' class="{anchor}"' if anchor else ""
     return f'<text x="{x}" y="{y}"{kind}>{escape(text)}</text>'
 
@@ -92,9 +93,9 @@ def _line(curve: Floats) -> str:
     level = (whole[1:-1, 1] == whole[:-2, 1]) & (whole[1:-1, 1] == whole[2:, 1])
     whole = whole[np.concatenate([[True], ~level, [True]])]
     steps = np.diff(whole, axis=0).tolist()
-    return f"M{whole[0, 0]} {whole[0, 1]}l" + " ".join(_pair(x, y) for x, y in steps)
+    return f"M{whole[0, 0]} {whole[0, 1]}l" + " ".join(pair(x, y) for x, y in steps)
 
 
-def _pair(x: int, y: int) -> str:
+def pair(x: int, y: int) -> str:
     """A minus sign parts numbers as well as a blank does."""
     return f"{x}{y}" if y < 0 else f"{x} {y}"

@@ -173,7 +173,9 @@ def test_a_picture_is_checked_before_the_work_and_saved_after_it(report, run, mo
     monkeypatch.setattr(checks, "stats", stats)
     fake = SimpleNamespace(
         check=lambda path: calls.append(("check", path)),
-        save=lambda path, answers, errors=(): calls.append(("save", path, [answer.path for answer in answers])),
+        save=lambda path, answers, errors=(), signals=(): calls.append(
+            ("save", path, [answer.path for answer in answers])
+        ),
     )
     monkeypatch.setitem(sys.modules, f"initgen.report.{report}", fake)
     assert run("stats", "right.npy", "broken.npy", "wrong.npy", *HE, f"--{report}", "r.x").code == 2

@@ -150,7 +150,6 @@ def test_flat_is_where_the_slope_is_under_five_percent_of_the_steepest(name, fla
         ("RELU", None, "relu"),
         ("Swish", None, "silu"),
         ("identity", None, "linear"),
-        ("none", None, "linear"),
         ("leaky_relu", None, "leaky_relu:negative_slope=0.2"),
         ("leaky_relu:negative_slope=0.1", None, "leaky_relu:negative_slope=0.1"),
         ("leaky_relu", {"negative_slope": 0.1}, "leaky_relu:negative_slope=0.1"),

@@ -1,11 +1,21 @@
-"""Screens of any width, encoding and colour, without a terminal."""
+"""Screens of any width, encoding and colour, without a terminal; a browser, if there is one."""
 
 import io
+import shutil
+import subprocess
 import sys
 
 import pytest
 
 from initgen.report.console import console
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+OPTIONS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars"),
+    "--enable-logging=stderr",
+]
 
 
 class File(io.TextIOWrapper):
@@ -38,3 +48,26 @@ def screen(monkeypatch):
         return file.buffer.getvalue().decode(encoding)
 
     return shown
+
+
+@pytest.fixture(scope="session")
+def browse():
+    """``browse(path, address="", *options)``: a page after its scripts ran, and what the browser logged of it."""
+    if BROWSER is None:
+        pytest.skip("there is no chromium, chromium-browser or google-chrome")
+
+    def browsed(path, address="", *options):
+        done = subprocess.run(
+            [
+                *(BROWSER, *OPTIONS, f"--user-data-dir={path.parent / 'profile'}", *options),
+                *("--dump-dom", f"{path.as_uri()}{address}"),
+            ],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=60,
+            check=True,
+        )
+        return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+    return browsed

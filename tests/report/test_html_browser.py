@@ -4,8 +4,6 @@ import base64
 import hashlib
 import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from functools import partial
 
@@ -16,15 +14,6 @@ import initgen
 from initgen.checks.stats import expect_scheme, stats
 from initgen.report import html
 from initgen.specs.tensor import tensor_spec
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no chromium, chromium-browser or google-chrome")
-
-OPTIONS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars"),
-    "--enable-logging=stderr",
-]
 
 # Uses the page, and writes what it sees into it, where --dump-dom shows it. Only a copy of the page lets it run.
 PROBE = """
@@ -51,22 +40,6 @@ addEventListener("load", () => {
 """
 
 
-def browse(path, address="", *options):
-    """The document after its scripts ran, and what the browser logged of it."""
-    done = subprocess.run(
-        [
-            *(BROWSER, *OPTIONS, f"--user-data-dir={path.parent / 'profile'}", *options),
-            *("--dump-dom", f"{path.as_uri()}{address}"),
-        ],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=60,
-        check=True,
-    )
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-
-
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """A page of five tensors: t0 all NaN and t2 not as expected, so that both are wrong."""
@@ -84,7 +57,7 @@ def page(tmp_path_factory):
     return place / "m.html"
 
 
-def test_an_address_chooses_what_is_shown_and_in_which_order(page):
+def test_an_address_chooses_what_is_shown_and_in_which_order(page, browse):
     document, said = browse(page, "#wrong&sort=std&down")
     assert not said
     rows = re.findall(r'<tr class="[a-z ]*" data-t="(t[0-9])"( hidden="")?>', document)
@@ -101,7 +74,7 @@ def test_an_address_chooses_what_is_shown_and_in_which_order(page):
 @pytest.mark.parametrize(
     "options", [("--window-size=760,900",), ("--window-size=500,900", "--blink-settings=preferredColorScheme=0")]
 )
-def test_buttons_filter_and_sort_and_the_page_fits_its_window(page, options, tmp_path):
+def test_buttons_filter_and_sort_and_the_page_fits_its_window(page, options, tmp_path, browse):
     digest = base64.b64encode(hashlib.sha256(PROBE.encode()).digest()).decode()
     probed = page.read_text().replace("script-src ", f"script-src 'sha256-{digest}' ")
     (tmp_path / "p.html").write_text(probed.replace("</body>", f"<script>{PROBE}</script></body>"))
@@ -126,7 +99,7 @@ def test_buttons_filter_and_sort_and_the_page_fits_its_window(page, options, tmp
     ]
 
 
-def test_hostile_names_do_nothing(page, tmp_path):
+def test_hostile_names_do_nothing(page, tmp_path, browse):
     names = [
         "<script>document.title='owned'</script>",
         "</script><script>document.title='owned'</script>",

@@ -16,6 +16,7 @@ import initgen
 from initgen.checks.finding import Finding
 from initgen.checks.stats import expect_scheme, stats
 from initgen.report import plot
+from initgen.report.figure import STYLE
 from initgen.specs.tensor import tensor_spec
 
 HE = initgen.sample("he_uniform", (100, 64))
@@ -168,7 +169,7 @@ def test_long_names_keep_to_their_panel_and_keep_their_end(tmp_path):
     names = ["W" * 500 + ".end", "i" * 500 + ".end", "transformer." * 9 + ".end", "layers.0.mlp.down_proj.weight"]
     tensors = tuple(replace(answer.tensors[0], name=name) for name in names)
     with matplotlib.rc_context():
-        matplotlib.rcParams.update(plot._STYLE)
+        matplotlib.rcParams.update(STYLE)
         (figure,) = plot._figures([replace(answer, tensors=tensors)], 1)
         figure.draw_without_rendering()
         panels = [axes.get_window_extent() for axes in figure.axes]
