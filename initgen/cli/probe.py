@@ -1,5 +1,6 @@
 """``initgen probe``."""
 
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -85,11 +86,13 @@ def command(specs: tuple[str, ...], **given: Any) -> int:
     def signal(network: "Network") -> "NetworkSignal":
         weights = Drawn(network.specs)
         source = weights if given["weights"] is None else stored(given["weights"], network)
+        # That which tensors without one of their own are drawn by.
+        own = next((spec.seed for spec in network.specs.values() if spec.keyed), 0) if seed is None else seed
         if given["batch_file"] is not None:
-            batch = read_batch(given["batch_file"], network, seed or 0)
+            batch = read_batch(given["batch_file"], network, own)
         else:
             count = given["batch"] or size_for(network.input_shape)
-            batch = random_batch(network, count, seed or 0)
+            batch = random_batch(network, count, own)
         return probe(network, source, batch, suggest=given["suggest"])
 
     def answer(path: str) -> "NetworkSignal":
@@ -133,6 +136,7 @@ def _network(path: str, seed: int | None, given: dict[str, Any]) -> "Network":
         variables=options.variables_of(given["variables"]),
         rules=given["rules"],
         seed=seed,
+        warn=lambda message: print(f"warning: {message}", file=sys.stderr),
     )
 
 

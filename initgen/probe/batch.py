@@ -72,7 +72,8 @@ def read_batch(path: str, network: Network, seed: int) -> Batch:
     raw = found[0].whole()
     if raw.dtype.kind not in "fiu" and stored.dtype is None:
         raise FormatError(f"{path}: holds {stored.kind}, which are no numbers")
-    x: Array = raw.astype(np.float32)
+    with np.errstate(over="ignore"):
+        x: Array = raw.astype(np.float32)
     if not np.isfinite(x).all():
         raise FormatError(f"{path}: holds values that are NaN, infinite, or beyond float32")
     square, cosine = float(np.square(x, dtype=np.float64).mean()), cosine_of(x)

@@ -1,9 +1,9 @@
 """From what a user gives, a spec, a Keras model's config or a few words, to networks."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from initgen.core.errors import BadParameter, InitgenError, quoted
-from initgen.core.shapes import Shape
+from initgen.core.shapes import Shape, format_shape
 from initgen.probe import keras, torch
 from initgen.probe.activations import activation
 from initgen.probe.network import Assembly, Network
@@ -27,18 +27,19 @@ def network_of(
     variables: Mapping[str, Given] | None = None,
     rules: Iterable[str] = (),
     seed: int | None = None,
+    warn: Callable[[str], None] = lambda message: None,
 ) -> Network:
     """The network that a spec with ``layers``, or the config of a Keras model, describes.
 
     Args:
         title: by default the path.
         input_shape: of a sample, where the description leaves it open.
-        variables, rules, seed: as those of `describe`.
+        variables, rules, seed, warn: as those of `describe`.
 
     Raises:
         InitgenError: it cannot be read, has no layers, or some that are not run.
     """
-    described = describe(spec, variables=variables, rules=rules, seed=seed)
+    described = describe(spec, variables=variables, rules=rules, seed=seed, warn=warn)
     shown = title or (spec if isinstance(spec, str) else spec.shown)
     try:
         if len(described.layers) != 1:
@@ -46,6 +47,8 @@ def network_of(
             hint = "probe runs the [[layers]] of a spec, and the models of Keras: docs/probe.md"
             raise BadParameter(f"has {count}", hint)
         assembly, shape = _assembled(described, input_shape)
+        if 0 in shape:
+            raise BadParameter(f"an input of {format_shape(shape)} has no values")
     except LayerError as error:
         raise described.layers[0][1].document.error(error.where, error.message, error.hint) from None
     except InitgenError as error:
@@ -111,7 +114,7 @@ def quick_network(
     Raises:
         InitgenError: no such scheme or activation, or sizes that are not sound.
     """
-    tensor_spec(scheme, (width, width), dtype=dtype)  # says what is wrong with a scheme without the spec around it
     text = quick_spec(depth, width, activation_name, scheme, dtype)
+    tensor_spec(scheme, (width, width), dtype=dtype)  # says what is wrong with a scheme without the spec around it
     document = document_of(text, f"{scheme}, {activation_name}", "", "toml")
     return network_of(document, title=f"{scheme}, {activation_name}", seed=seed)

@@ -1,6 +1,7 @@
 """Layers of Keras as operations."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from initgen.core.errors import BadParameter, InitgenError, quoted
@@ -15,7 +16,7 @@ from initgen.probe.operations.operation import Operation
 from initgen.probe.operations.pooling import GlobalPooling, Pooling
 from initgen.probe.operations.recurrent import GRU, LSTM, SimpleRNN
 from initgen.probe.operations.shape import Add, Concatenate, Pad, Permute, Reshape
-from initgen.specs.layers.keras.layer import Held, KerasLayer, Saved, Sizes, kernel_size, path
+from initgen.specs.layers.keras.layer import Held, Saved, Sizes, cut, kernel_size, path
 from initgen.specs.layers.keras.model import KerasModel, Node
 from initgen.specs.layers.keras.plain import InputLayer
 from initgen.specs.layers.layer import LayerError
@@ -57,6 +58,8 @@ class _Walk:
 
     def __init__(self, assembly: Assembly) -> None:
         self.assembly = assembly
+        # Where the channels come first in the output of a step.
+        self.first: set[int] = set()
 
     def through(self, model: KerasModel, shapes: Sequence[Sizes], given: Sequence[int], prefix: str) -> int:
         """The step of the model's output, given those of its inputs."""
@@ -76,7 +79,10 @@ class _Walk:
                 last = outputs[node.held.name] = self._layer(node, built[id(node)], sources, prefix)
             except InitgenError as error:
                 raise LayerError(node.where, node.shown, error) from None
-        return last
+        if len(model.outputs) > 1:
+            names = " and ".join(map(cut, model.outputs))
+            raise BadParameter(f"there are {len(model.outputs)} outputs: {names}", "probe follows one")
+        return outputs.get(model.outputs[0], last) if model.outputs else last
 
     def _sources(self, node: Node, outputs: Mapping[str, int], last: int) -> list[int]:
         if node.calls > 1:
@@ -102,20 +108,22 @@ class _Walk:
         weights = _bound(node.held.saved("", name, sizes)) if kind in _WEIGHTED else {}
         chain = make(layer, weights, sizes[0])
         if kind not in _RECURRENT and kind not in ("Activation", "Softmax"):
-            chain += _activated(layer.activation, layer)
-        return self.assembly.add(name, kind, sources, chain, deep=kind in _DEEP, silent=kind in _SILENT)
+            chain += _activated(layer.activation)
+        first = getattr(layer, "data_format", None) == "channels_first"
+        first = first or (kind in _IN_PLACE and self.first.issuperset(sources))
+        units = 1 if first else -1
+        chain = [(replace(each, axis=units) if isinstance(each, Applied) else each, own) for each, own in chain]
+        last = self.assembly.add(name, kind, sources, chain, deep=kind in _DEEP, silent=kind in _SILENT)
+        if first:
+            self.first.add(last)
+        return last
 
 
 def _bound(saved: Sequence[Saved]) -> Named:
     return {weight.name: Bound(path(part.name, weight.name)) for part in saved for weight in part.weights}
 
 
-def _axis(layer: KerasLayer) -> int:
-    """That of the channels."""
-    return 1 if getattr(layer, "data_format", None) == "channels_first" else -1
-
-
-def _activated(given: Any, layer: KerasLayer) -> Chain:
+def _activated(given: Any) -> Chain:
     """What an argument ``activation`` stands for."""
     if isinstance(given, Held):
         kind = type(given.layer).__name__
@@ -128,7 +136,7 @@ def _activated(given: Any, layer: KerasLayer) -> Chain:
     if name == "softmax":
         return [(Softmax(), {})]
     found = activation(name, params)
-    return [] if found is LINEAR else [(Applied(found, _axis(layer)), {})]
+    return [] if found is LINEAR else [(Applied(found), {})]
 
 
 def _function(given: Any) -> tuple[str, dict[str, Any]]:
@@ -278,7 +286,7 @@ _MAKERS: dict[str, Make] = {
     "RMSNormalization": _layer_norm,
     **{f"{kind}Pooling{rank}D": _pooling for kind in ("Max", "Average") for rank in (1, 2, 3)},
     **{f"Global{kind}Pooling{rank}D": _global for kind in ("Max", "Average") for rank in (1, 2, 3)},
-    "Activation": lambda layer, weights, sizes: _activated(layer.activation, layer),
+    "Activation": lambda layer, weights, sizes: _activated(layer.activation),
     "ReLU": _relu,
     "LeakyReLU": _leaky_relu,
     "ELU": lambda layer, weights, sizes: [(Applied(activation("elu", {"alpha": layer.alpha})), {})],
@@ -299,6 +307,11 @@ _RECURRENT = {"SimpleRNN", "LSTM", "GRU"}
 _DEEP = _RECURRENT | {"Dense"} | {kind for kind in _MAKERS if "Conv" in kind}
 _WEIGHTED = _DEEP | {"Embedding", "BatchNormalization", "LayerNormalization", "RMSNormalization"}
 _ACTIVATIONS = {"ReLU", "LeakyReLU", "ELU", "Softmax", "Activation"}
+# What leaves the channels where they are.
+_IN_PLACE = {
+    *("Activation", "ReLU", "LeakyReLU", "ELU", "Add", "BatchNormalization"),
+    *(kind for kind, make in _MAKERS.items() if make is _nothing),
+}
 _MERGING = {"Add", "Concatenate"}
 _SILENT = {"Flatten", "Reshape", "Permute", *(f"ZeroPadding{rank}D" for rank in (1, 2, 3))}
 

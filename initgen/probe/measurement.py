@@ -41,6 +41,8 @@ def cosine_of(x: Array) -> float | None:
 
     None where there are no pairs but such with nothing but zeros.
     """
+    if len(x) < 2:
+        return None
     flat = x[: len(x) // 2 * 2].reshape(len(x) // 2, 2, -1)
     largest = np.abs(flat).max(axis=2, keepdims=True, initial=0.0)
     told = (largest > 0).all(axis=(1, 2))

@@ -38,7 +38,7 @@ class Prediction:
             mean=after.mean if after else None,
             square=after.square if after else None,
             variance=inner.variance if inner else None,
-            cosine=after.pair / after.square if after and after.pair is not None and after.square else None,
+            cosine=_cosine(after) if after else None,
             gradient=self.gradients[layer.last],
             chi=math.prod(known) if len(known) == len(chain) else None,
         )
@@ -84,7 +84,8 @@ def predict(
         operation = _placed(step.operation, shape)
         inputs = [known[each] for each in step.inputs]
         sure = [each for each in inputs if each is not None]
-        told = len(sure) == len(inputs)
+        # Theory takes the inputs of a sum to be independent, which one that comes twice is not of itself.
+        told = len(sure) == len(inputs) == len({*step.inputs})
         held = {name: weights[bound.tensor] for name, bound in step.weights.items()}
         found = operation.moments(sure, held) if told else None
         rate = operation.returned(sure, held) if told else None
@@ -114,6 +115,12 @@ def predict(
     if not own:
         moments = [known[index] for index in range(len(steps))]
     return Prediction(moments, [gradients.get(index) for index in range(len(steps))], factors, gradients.get(INPUT))
+
+
+def _cosine(moments: Moments) -> float | None:
+    if moments.pair is None or not moments.square:
+        return None
+    return min(max(moments.pair / moments.square, -1.0), 1.0)
 
 
 def _scaled(measured: Measured, source: int, index: int, given: Moments) -> Moments | None:

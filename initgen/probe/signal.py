@@ -91,7 +91,9 @@ def _forward(network: Network, weights: Drawn | Stored, x: Array, tape: Tape, se
         try:
             y = step.operation.forward(inputs, arrays)
         except InitgenError as error:
-            raise BadParameter(f"{step.shown}: {error.message}", error.hint) from None
+            raise BadParameter(f"{network.title}: {step.shown}: {error.message}", error.hint) from None
+        if not y.size:
+            raise BadParameter(f"{network.title}: {step.shown}: gives no values")
         found = seen.values[index] = values_of(y)
         seen.shapes.append(y.shape[1:])
         seen.cosines[index] = cosine_of(y)
@@ -118,7 +120,9 @@ def _backward(network: Network, weights: Drawn | Stored, batch: Batch, tape: Tap
     last = len(network.steps) - 1
     waiting: dict[int, Array] = {last: cotangent_for((len(batch.values), *seen.shapes[last]), batch.seed)}
     for index in range(last, -1, -1):
-        step, back = network.steps[index], waiting.pop(index)
+        step, back = network.steps[index], waiting.pop(index, None)
+        if back is None:  # before an embedding, through which no gradient comes
+            continue
         seen.gradients[index] = values_of(back)
         inputs = [tape.read(each) for each in step.inputs]
         gradients, of_weights = step.operation.backward(inputs, _arrays(step, weights), back)

@@ -1,5 +1,6 @@
 """The outputs of all steps, kept on disk: memory does not grow with the depth of a network."""
 
+import contextlib
 import tempfile
 from types import TracebackType
 
@@ -8,6 +9,8 @@ from numpy.typing import NDArray
 
 from initgen.core.errors import OutputError
 from initgen.probe.operations.operation import Array
+
+_HINT = "activations are kept there: TMPDIR, or --batch"
 
 
 class Tape:
@@ -18,7 +21,10 @@ class Tape:
     """
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="initgen-")  # noqa: SIM115 (closed by __exit__)
+        try:
+            self._file = tempfile.TemporaryFile(prefix="initgen-")  # noqa: SIM115 (closed by __exit__)
+        except OSError as error:
+            raise OutputError(f"temporary file: {error.strerror}", _HINT) from None
         self._places: dict[int, tuple[int, tuple[int, ...], np.dtype[np.floating]]] = {}
         self._last: tuple[int, Array] | None = None
         self._end = 0
@@ -29,7 +35,8 @@ class Tape:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # it writes what is left first, which a full disk has no room for
+            self._file.close()
 
     def write(self, number: int, array: Array) -> None:
         """Keep an array."""
@@ -39,9 +46,10 @@ class Tape:
         try:
             self._file.seek(self._end)
             self._file.write(whole.data)
+            self._file.flush()
         except OSError as error:
             folder = tempfile.gettempdir()
-            raise OutputError(f"{folder}: {error.strerror}", "activations are kept there: TMPDIR, or --batch") from None
+            raise OutputError(f"{folder}: {error.strerror}", _HINT) from None
         self._end += whole.nbytes
 
     def read(self, number: int) -> Array:

@@ -53,7 +53,7 @@ def assembled(modules: Sequence[Module], input_shape: Shape | None) -> tuple[Ass
             module.name, kind, [last], operations, deep=kind in _DEEP, silent=kind in ("Flatten", "Unflatten")
         )
     assembly.checked(last)
-    return assembly, input_shape or _input_of(modules)
+    return assembly, _input_of(modules) if input_shape is None else input_shape
 
 
 def _input_of(modules: Sequence[Module]) -> Shape:

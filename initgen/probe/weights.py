@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from initgen.checks.source import Source, sources_of
-from initgen.core.errors import FormatError
+from initgen.core.errors import BadParameter, FormatError
 from initgen.core.registry import nearest
 from initgen.core.shapes import format_shape
 from initgen.engine.write import array
@@ -28,7 +28,10 @@ class Drawn:
     specs: Mapping[str, TensorSpec]
 
     def __call__(self, name: str) -> Array:
-        return _checked(name, array(self.specs[name]))
+        try:
+            return _checked(name, array(self.specs[name]))
+        except BadParameter as error:
+            raise BadParameter(f"{name}: {error.message}", error.hint) from None
 
     def law(self, name: str) -> Moments | None:
         """Moments of the law that a tensor is drawn by; None for what is made as a whole, such as orthogonal matrices."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from initgen.core.errors import BadParameter
+from initgen.core.shapes import format_shape
 from initgen.probe.activations import Activation
 from initgen.probe.operations.operation import Array, Moments, Operation, Weights
 from initgen.probe.theory import expected, product
@@ -52,6 +54,8 @@ class Softmax(Operation):
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         (x,) = inputs
+        if not -x.ndim <= self.axis < x.ndim:
+            raise BadParameter(f"axis = {self.axis} is not one of its input {format_shape(x.shape[1:])}")
         raised = np.exp(x - x.max(axis=self.axis, keepdims=True))
         y: Array = raised / raised.sum(axis=self.axis, keepdims=True)
         return y

@@ -18,8 +18,9 @@ class Dense(Operation):
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         (x,) = inputs
-        if x.shape[-1] != self.fan_in:
-            raise BadParameter(f"gets {x.shape[-1]} features, and its kernel takes {self.fan_in}")
+        features = x.shape[-1] if x.ndim > 1 else 0
+        if features != self.fan_in:
+            raise BadParameter(f"gets {features} features, and its kernel takes {self.fan_in}")
         y: Array = x @ weights["kernel"]
         if "bias" in weights:
             y += weights["bias"]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from initgen.core.errors import BadParameter
+from initgen.core.shapes import format_shape
 from initgen.probe.operations.operation import Array, Moments, Operation, Weights
 
 
@@ -49,6 +50,11 @@ class Norm(Operation):
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         (x,) = inputs
+        for axes in (self.over or (), self.scaled):
+            if any(not -x.ndim <= axis < x.ndim for axis in axes) or len({axis % x.ndim for axis in axes}) < len(axes):
+                raise BadParameter(
+                    f"axes {', '.join(map(str, axes))} are not those of its input {format_shape(x.shape[1:])}"
+                )
         y, _ = self._normalized(x)
         if "gamma" in weights:
             y = y * self._scale(x, weights, "gamma")

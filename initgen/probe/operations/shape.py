@@ -23,7 +23,8 @@ class Reshape(Operation):
         (x,) = inputs
         known = math.prod(size for size in self.shape if size != -1)
         whole = math.prod(x.shape[1:])
-        if (whole % known if known else whole) if -1 in self.shape else whole != known:
+        sound = min(self.shape, default=1) >= -1 and self.shape.count(-1) < 2
+        if not sound or ((whole % known if known else whole) if -1 in self.shape else whole != known):
             raise BadParameter(f"gets {format_shape(x.shape[1:])} values, and gives {format_shape(self.shape)}")
         return x.reshape(len(x), *self.shape)
 

@@ -61,7 +61,20 @@ def _model(kind: str, config: Any, kinds: Kinds, where: Where, depth: int) -> Ke
         nodes=list(_nodes(layers, graph, kinds, where, depth)),
         graph=graph,
         stored=_MODELS[kind],
+        outputs=tuple(dict.fromkeys(_outputs(config.get("output_layers"))))
+        if graph and isinstance(config, dict)
+        else (),
     )
+
+
+def _outputs(given: object) -> Iterator[str]:
+    """The names in ``["dense", 0, 0]``, or in a list or table of such."""
+    if isinstance(given, list) and len(given) == 3 and isinstance(given[0], str):
+        yield given[0]
+    elif isinstance(given, list | dict):
+        for each in given.values() if isinstance(given, dict) else given:
+            if isinstance(each, list) and each and isinstance(each[0], str):
+                yield each[0]
 
 
 def _nodes(layers: list[Any], graph: bool, kinds: Kinds, where: Where, depth: int) -> Iterator[Node]:

@@ -43,11 +43,13 @@ class KerasModel(KerasLayer, kw_only=True):
         nodes: its layers, in Keras' order.
         graph: whether the nodes say what they get; an InputLayer is then saved like the others.
         stored: the class by which a model that has this one inside calls it.
+        outputs: the names of the layers whose outputs are its own; empty where the description does not say.
     """
 
     nodes: list[Node]
     graph: bool = False
     stored: str = "sequential"
+    outputs: tuple[str, ...] = ()
 
     @property
     def class_name(self) -> str:

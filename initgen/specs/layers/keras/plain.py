@@ -54,6 +54,8 @@ class Reshape(KerasLayer, kw_only=True):
         if self.target_shape.count(-1) > 1 or min(self.target_shape, default=1) < -1:
             raise BadParameter(f"target_shape = {self.target_shape} must be whole numbers, at most one of them -1")
         known = math.prod(extent for extent in self.target_shape if extent != -1)
+        if not known and -1 in self.target_shape:
+            raise BadParameter(f"target_shape = {self.target_shape} has an axis of no size, which leaves -1 open")
         if None in inputs[0]:
             return tuple(None if extent == -1 else extent for extent in self.target_shape)
         whole = math.prod(extent for extent in inputs[0] if extent is not None)
