@@ -92,6 +92,7 @@ def command(specs: tuple[str, ...], **given: Any) -> int:
             batch = read_batch(given["batch_file"], network, own)
         else:
             count = given["batch"] or size_for(network.input_shape)
+            check_size(count, network.input_shape)
             batch = random_batch(network, count, own)
         return probe(network, source, batch, suggest=given["suggest"])
 

@@ -91,14 +91,16 @@ def _drawn(scheme: str, shape: Shape, seed: int, name: str) -> Array:
     return found
 
 
-def check_size(count: int) -> None:
-    """Refuse batches without a pair.
+def check_size(count: int, shape: Shape = ()) -> None:
+    """Refuse batches without a pair, and those of more than 4 GB.
 
     Raises:
-        BadParameter: fewer than 2.
+        BadParameter: fewer than 2 samples, or too many values.
     """
     if count < 2:
         raise BadParameter(f"batch = {count} must be at least 2", "samples are compared in pairs")
+    if count * math.prod(shape) > 1 << 30:
+        raise BadParameter(f"batch = {count} samples of {format_shape(shape)} are more than 2^30 values")
 
 
 Sampler = Callable[[Network], Batch]

@@ -17,7 +17,7 @@ from initgen.probe.prediction import Measured, Prediction, predict
 from initgen.probe.result import Candidate, Flow, LayerSignal, NetworkSignal, Values
 from initgen.probe.suggestion import Span, candidates, criticals
 from initgen.probe.tape import Tape
-from initgen.probe.verdict import flow, limits
+from initgen.probe.verdict import flow, flows, limits, ratio
 from initgen.probe.weights import Drawn, Stored, stored
 
 # Activations of a last layer that make probabilities of its values.
@@ -204,7 +204,7 @@ def _activation(network: Network, layer: Layer) -> str:
 def _span(network: Network, layers: list[Layer]) -> Span:
     """From the input, or the rows of an embedding, to the output, or what a head's activation gets."""
     if not layers:
-        return Span(INPUT, INPUT, 0)
+        return Span(INPUT, INPUT, INPUT, 0)
     start, counted = INPUT, list(layers)
     if network.rows is not None:
         start, counted = layers[0].last, layers[1:]
@@ -213,15 +213,16 @@ def _span(network: Network, layers: list[Layer]) -> Span:
     before = layers[-1].before
     if before is not None and names[-1] in _HEADS and names[-1] not in names[:-1]:
         end = before
-    return Span(start, end, sum(layer.deep for layer in counted))
+    deep = [layer.last for layer in counted if layer.deep]
+    middle = deep[len(deep) // 2 - 1] if len(deep) > 1 else start
+    return Span(start, middle, end, len(deep))
 
 
 def _flows(span: Span, seen: _Seen) -> tuple[Flow, Flow | None]:
     if span.end == INPUT:  # not even the first layer was finite
-        return flow(1.0, math.inf, 1), None
-    start, end = seen.values[span.start], seen.values[span.end]
-    forward = flow(start.square, end.square, span.depth)
-    if not {span.start, span.end} <= seen.gradients.keys():
-        return forward, None
-    back = seen.gradients[span.end].norm ** 2
-    return forward, flow(back, seen.gradients[span.start].norm ** 2, span.depth)
+        return flow(1.0, math.inf, 1, math.inf), None
+    places = span.start, span.middle, span.end
+    squares = [seen.values[at].square for at in places]
+    if not set(places) <= seen.gradients.keys():
+        return flow(squares[0], squares[2], span.depth, ratio(squares[2], squares[1])), None
+    return flows(squares, [seen.gradients[at].norm ** 2 for at in places], span.depth)

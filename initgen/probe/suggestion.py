@@ -14,7 +14,7 @@ from initgen.probe.operations.dense import Dense
 from initgen.probe.operations.operation import Moments
 from initgen.probe.prediction import Measured, Prediction, predict
 from initgen.probe.result import Candidate, Critical, Flow
-from initgen.probe.verdict import flow
+from initgen.probe.verdict import flows
 from initgen.specs.tensor import TensorSpec, tensor_spec
 
 # One of each variance; uniform or normal makes no difference to theory.
@@ -23,9 +23,14 @@ _SCHEMES = "lecun_uniform", "glorot_uniform", "he_uniform", "torch_default"
 
 @dataclass(frozen=True)
 class Span:
-    """What the signal is followed over: from the output of one step to that of another, through so many deep layers."""
+    """What the signal is followed over: from the output of one step to that of another, through so many deep layers.
+
+    Attributes:
+        middle: the step after half of them.
+    """
 
     start: int
+    middle: int
     end: int
     depth: int
 
@@ -91,10 +96,14 @@ def _moments(scheme: str, spec: TensorSpec) -> Moments:
 def _flows(
     network: Network, shapes: Sequence[Shape], span: Span, told: Prediction, start: Moments
 ) -> tuple[Flow, Flow] | None:
-    first = start if span.start == INPUT else told.moments[span.start]
-    last, back = told.moments[span.end], told.gradients[span.end] or 1.0
-    returned = told.input_gradient if span.start == INPUT else told.gradients[span.start]
-    if first is None or last is None or returned is None:
-        return None
-    sizes = [math.prod(network.input_shape if each == INPUT else shapes[each]) for each in (span.start, span.end)]
-    return flow(first.square, last.square, span.depth), flow(back * sizes[1], returned * sizes[0], span.depth)
+    squares, norms = [], []
+    for at in (span.start, span.middle, span.end):
+        moments = start if at == INPUT else told.moments[at]
+        gradient = told.input_gradient if at == INPUT else told.gradients[at]
+        if at == span.end and gradient is None:  # behind a head: where it is followed from
+            gradient = 1.0
+        if moments is None or gradient is None:
+            return None
+        squares.append(moments.square)
+        norms.append(gradient * math.prod(network.input_shape if at == INPUT else shapes[at]))
+    return flows(squares, norms, span.depth)

@@ -8,22 +8,39 @@ from initgen.core.dtypes import DTYPES, DType
 from initgen.probe.result import Flow, LayerSignal, Limit, Values, Verdict
 
 # A signal is stable if over all layers its mean square stays within a factor of `STABLE`, its size within ten; or of `MOST`
-# if that comes slowly, by less than a factor of `SLOW` per layer: Glorot with tanh falls as one over the depth, and trains.
-STABLE, MOST, SLOW = 1e2, 1e4, 1.1
+# if over the deeper half of them it stays within the root of `STABLE`, which what fades or grows exponentially does not.
+# Glorot with tanh falls as one over the depth, by a half in the deeper half, and trains.
+STABLE, MOST = 1e2, 1e4
 _DTYPES = "float16", "bfloat16", "float32"
 # A dtype's end is foretold for so many layers at most.
 _FORESEEN = 100_000
 
 
-def flow(start: float, end: float, depth: int) -> Flow:
-    """From two mean squares, or squared norms, that lie so many layers apart."""
+def flow(start: float, end: float, depth: int, deeper: float) -> Flow:
+    """From two mean squares, or squared norms, that lie so many layers apart.
+
+    Args:
+        deeper: by how much it is multiplied over the half of the layers that is nearer to the network's output.
+    """
     if not math.isfinite(end) or (end and not start):
         return Flow(math.inf, math.inf, "exploding")
     total = end / start if start else 0.0
     factor = total ** (1 / max(depth, 1))
-    most = MOST if 1 / SLOW < factor < SLOW else STABLE
+    most = MOST if STABLE**-0.5 <= deeper <= STABLE**0.5 else STABLE
     verdict: Verdict = "exploding" if total > most else "vanishing" if total < 1 / most else "stable"
     return Flow(factor, total, verdict)
+
+
+def flows(squares: Sequence[float], norms: Sequence[float], depth: int) -> tuple[Flow, Flow]:
+    """Both directions, from the mean squares of activations and the squared norms of gradients at the start, in the middle
+    and at the end of so many layers."""
+    forward = flow(squares[0], squares[2], depth, ratio(squares[2], squares[1]))
+    return forward, flow(norms[2], norms[0], depth, ratio(norms[1], norms[2]))
+
+
+def ratio(over: float, under: float) -> float:
+    """Of two sizes; infinite where there was nothing."""
+    return over / under if under else math.inf
 
 
 def limits(

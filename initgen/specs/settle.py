@@ -42,7 +42,7 @@ def settle(
     if not model.drafts:
         raise SpecError(
             f"{model.shown}: there are no tensors",
-            "a spec has them under [tensors]; --like takes them from a checkpoint",
+            "a spec has them under [tensors] or [[layers]]; --like takes them from a checkpoint",
         )
     if dtype is not None and DTYPES[dtype].whole:
         raise BadParameter(f"--dtype {dtype} is not for weights", "give whole numbers their dtype in the spec")

@@ -443,9 +443,24 @@ def test_of_a_sum_of_something_and_itself_theory_says_nothing():
     ],
 )
 def test_a_flow_is_stable_within_a_factor_of_a_hundred(start, end, depth, factor, verdict):
-    found = flow(start, end, depth)
+    found = flow(start, end, depth, math.sqrt(end / start) if start else math.inf)
     assert found.factor == pytest.approx(factor)
     assert found.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("total", "deeper", "verdict"),
+    [
+        (1 / 110, 0.5, "stable"),  # as one over the depth
+        (1 / 110, 1 / 11, "vanishing"),
+        (110, 9, "stable"),
+        (110, 11, "exploding"),
+        (9e-5, 0.5, "vanishing"),
+        (2e4, 2, "exploding"),
+    ],
+)
+def test_what_comes_slowly_may_go_further(total, deeper, verdict):
+    assert flow(1, total, 50, deeper).verdict == verdict
 
 
 def values(square, largest=None):
