@@ -53,7 +53,8 @@ def critical(activation: Activation) -> Critical | None:
     - f that keeps mean 0 and variance 1 at gain 1, such as SELU: variance 1, which it is made for (Klambauer et al. 2017;
       gain 1 itself has χ₁ = 1.07).
     - else the least variance that does not run away from there, `variance_slope` ≤ 1:
-      tanh and ELU: 0, without biases: the variance falls slowly, as a power of depth, and f acts as its tangents at 0.
+      tanh: 0, without biases: the variance falls slowly, as one over the depth, and f acts as its tangent at 0.
+      ELU: 0 would do too, but the mean square falls as one over the depth squared: variance 1, with biases.
       GELU and SiLU: where the slope is 1 too; below, the edge is not stable. This is the critical point of Roberts, Yaida
       & Hanin 2022, "The principles of deep learning theory", section 5.3.4: weight variance 1.98305, bias variance
       0.17292 for GELU, and 1.98800, 0.55514 for SiLU (SWISH). Without biases they have no edge but an unstable one at 0.
@@ -73,7 +74,7 @@ def critical(activation: Activation) -> Critical | None:
         return min(1 - variance_slope(activation, 1 / found.slope, variance), bias_variance / variance)
 
     if margin(_NEAR_ZERO) > -_ROUNDING:
-        return _on_edge(activation, 0.0)
+        return _on_edge(activation, 1.0 if abs(at_one.mean) > _ROUNDING and margin(1.0) >= 0 else 0.0)
     here = _NEAR_ZERO
     while here <= _MOST:
         here, before = here * _STEP, here

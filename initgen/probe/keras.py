@@ -69,20 +69,22 @@ class _Walk:
             raise BadParameter(f"there are {max(len(inputs), len(given))} inputs", "probe follows one")
         last = given[0]
         outputs = {node.held.name: last for node in inputs}
-        used: set[str] = set()
         for node in model.nodes:
             if isinstance(node.held.layer, InputLayer):
                 continue
             try:
                 sources = self._sources(node, outputs, last)
-                used.update(node.sources or ())
                 last = outputs[node.held.name] = self._layer(node, built[id(node)], sources, prefix)
             except InitgenError as error:
                 raise LayerError(node.where, node.shown, error) from None
         if len(model.outputs) > 1:
             names = " and ".join(map(cut, model.outputs))
             raise BadParameter(f"there are {len(model.outputs)} outputs: {names}", "probe follows one")
-        return outputs.get(model.outputs[0], last) if model.outputs else last
+        for name in model.outputs:
+            if name not in outputs:
+                raise BadParameter(f"gives the output of {quoted(name)}, which is not a layer that probe runs")
+            last = outputs[name]
+        return last
 
     def _sources(self, node: Node, outputs: Mapping[str, int], last: int) -> list[int]:
         if node.calls > 1:
@@ -188,6 +190,12 @@ def _convolution(layer: Any, weights: Named, sizes: Sizes) -> Chain:
     return [(Convolution(filters=layer.filters, groups=layer.groups, **common), weights)]
 
 
+def _embedding(layer: Any, weights: Named, sizes: Sizes) -> Chain:
+    if layer.mask_zero:
+        raise BadParameter("mask_zero is not followed")
+    return [(Embedding(layer.input_dim), weights)]
+
+
 def _pooling(layer: Any, weights: Named, sizes: Sizes) -> Chain:
     kind: Any = "max" if type(layer).__name__.startswith("Max") else "average"
     window = kernel_size(layer.pool_size, layer.rank, "pool_size")
@@ -280,7 +288,7 @@ _MAKERS: dict[str, Make] = {
     **{f"Conv{rank}D": _convolution for rank in (1, 2, 3)},
     **{f"{kind}Conv{rank}D": _convolution for kind in ("Depthwise", "Separable") for rank in (1, 2)},
     **dict.fromkeys(("SimpleRNN", "LSTM", "GRU"), _recurrent),
-    "Embedding": lambda layer, weights, sizes: [(Embedding(layer.input_dim), weights)],
+    "Embedding": _embedding,
     "BatchNormalization": _batch_norm,
     "LayerNormalization": _layer_norm,
     "RMSNormalization": _layer_norm,

@@ -8,7 +8,7 @@ from initgen.probe.operations.operation import Array
 from initgen.probe.result import Values
 
 # Jacobians of more elements than this cost more than the rest of the probe.
-_CHEAP = 1 << 16
+_CHEAP = 1 << 14
 
 
 def values_of(x: Array) -> Values:

@@ -6,6 +6,9 @@ from typing import Literal
 
 from initgen.core.shapes import Shape
 
+# Outputs with a larger cosine between them hardly tell their inputs apart.
+ALIKE = 0.99
+
 Verdict = Literal["stable", "vanishing", "exploding"]
 
 
@@ -151,7 +154,8 @@ class NetworkSignal:
 
     Attributes:
         title: what tells it from the others of a run: its scheme and activation, or its file.
-        input: the batch; input_cosine: of its pairs of samples; input_gradient: with respect to it.
+        weights: the file that they are of; empty where they were drawn.
+        input: the batch, None for whole numbers; input_cosine: of its pairs of samples; input_gradient: with respect to it.
         depth: layers with weights that the signal goes through, norms aside.
         backward: None where the signal did not come through.
         overflow: the layer at which float32 overflowed; those after it are not there.
@@ -163,7 +167,8 @@ class NetworkSignal:
     seed: int
     depth: int
     parameters: int
-    input: Values
+    weights: str
+    input: Values | None
     input_cosine: float | None
     input_gradient: Values | None
     layers: tuple[LayerSignal, ...]
@@ -173,6 +178,15 @@ class NetworkSignal:
     overflow: str = ""
     critical: tuple[Critical, ...] = ()
     candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def alike(self) -> str:
+        """The first layer from which on the two inputs of a pair have a cosine above `ALIKE`; empty where they differ."""
+        name = ""
+        for layer in self.layers:
+            if layer.cosine is not None:
+                name = (name or layer.name) if layer.cosine > ALIKE else ""
+        return name
 
     @property
     def verdict(self) -> Verdict:

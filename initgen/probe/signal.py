@@ -58,7 +58,7 @@ def probe(network: Network, weights: Drawn | Stored, batch: Batch, *, suggest: b
         overflow = _forward(network, weights, batch.values, tape, seen)
         if not overflow:
             _backward(network, weights, batch, tape, seen)
-    return _result(network, batch, seen, overflow, suggest)
+    return _result(network, weights, batch, seen, overflow, suggest)
 
 
 def probe_file(network: Network, path: str) -> NetworkSignal:
@@ -135,7 +135,9 @@ def _backward(network: Network, weights: Drawn | Stored, batch: Batch, tape: Tap
         seen.gradients[INPUT] = values_of(waiting[INPUT])
 
 
-def _result(network: Network, batch: Batch, seen: _Seen, overflow: str, suggest: bool) -> NetworkSignal:
+def _result(
+    network: Network, weights: Drawn | Stored, batch: Batch, seen: _Seen, overflow: str, suggest: bool
+) -> NetworkSignal:
     measured = Measured(
         {index: _moments(seen, index) for index in seen.values},
         {index: values.square for index, values in seen.gradients.items()},
@@ -146,7 +148,7 @@ def _result(network: Network, batch: Batch, seen: _Seen, overflow: str, suggest:
     span = _span(network, layers)
     forward, backward = _flows(span, seen)
     depth = sum(layer.deep for layer in layers)
-    gains = criticals(network) if suggest else ()
+    gains = criticals(network, span) if suggest else ()
     others: tuple[Candidate, ...] = ()
     if suggest and not overflow:
         others = candidates(network, seen.shapes, batch.moments, seen.weights, measured, span, gains)
@@ -156,8 +158,9 @@ def _result(network: Network, batch: Batch, seen: _Seen, overflow: str, suggest:
         seed=batch.seed,
         depth=depth,
         parameters=sum(network.specs[name].count for name in network.tensors),
-        input=seen.values[INPUT],
-        input_cosine=seen.cosines[INPUT],
+        weights=weights.path if isinstance(weights, Stored) else "",
+        input=None if network.rows is not None else seen.values[INPUT],
+        input_cosine=None if network.rows is not None else seen.cosines[INPUT],
         input_gradient=seen.gradients.get(INPUT),
         layers=found,
         forward=forward,

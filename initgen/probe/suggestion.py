@@ -35,9 +35,9 @@ class Span:
     depth: int
 
 
-def criticals(network: Network) -> tuple[Critical, ...]:
-    """The gain that makes χ₁ = 1 for each activation of a network that has one."""
-    operations = [step.operation for step in network.steps]
+def criticals(network: Network, span: Span) -> tuple[Critical, ...]:
+    """The gain that makes χ₁ = 1 for each activation that has one, a head's aside."""
+    operations = [step.operation for step in network.steps[: span.end + 1]]
     activations = dict.fromkeys(each.activation for each in operations if isinstance(each, Applied))
     return tuple(found for found in map(critical, activations) if found)
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Literal
 
 from initgen.core.dtypes import DTYPES, DType
@@ -14,6 +15,8 @@ STABLE, MOST = 1e2, 1e4
 _DTYPES = "float16", "bfloat16", "float32"
 # A dtype's end is foretold for so many layers at most.
 _FORESEEN = 100_000
+# The rates of both halves differ by less than this share of the second's where the signal goes on as it does.
+_STEADY = 0.25
 
 
 def flow(start: float, end: float, depth: int, deeper: float) -> Flow:
@@ -86,17 +89,25 @@ def _of(
                 break
         else:
             if flow and series and flow.verdict != "stable":
-                yield from _foretold(name, what, flow, series[-1][1], depth)
+                yield from _foretold(name, what, [values for _, values in series], depth)
 
 
 def _foretold(
-    name: str, what: Literal["activations", "gradients"], flow: Flow, last: Values, depth: int
+    name: str, what: Literal["activations", "gradients"], series: Sequence[Values], depth: int
 ) -> Iterator[Limit]:
-    """Where the range would end at the factor that was measured."""
+    """Where the range would end, if the signal goes on as it did in the second half, and did so all the time."""
     dtype = DTYPES[name]
-    if not 0 < flow.factor < math.inf or not last.square:
+    first, middle, last = series[0], series[len(series) // 2], series[-1]
+    if len(series) < 4 or not (first.square and middle.square and last.square):
         return
-    rate = math.log(flow.factor) / 2
+    ways = len(series) // 2, len(series) - 1 - len(series) // 2
+    rates = [
+        math.log(after.square / before.square) / 2 / way
+        for (before, after), way in zip(pairwise((first, middle, last)), ways, strict=True)
+    ]
+    if not rates[1] or abs(rates[0] / rates[1] - 1) > _STEADY:
+        return
+    rate = rates[1] * (len(series) / depth)  # per layer that counts
     growing = rate > 0
     room = (
         math.log(dtype.largest / last.largest) if growing else math.log(_smallest_normal(dtype) ** 2 / last.square) / 2

@@ -100,8 +100,7 @@ def test_at_the_edge_chi_is_1_and_the_variance_stays(name):
         ("leaky_relu:negative_slope=0.25", math.sqrt(2 / (1 + 0.25**2)), 0.0, None),
         ("elu:alpha=0", math.sqrt(2), 0.0, None),
         ("tanh", 1.0, 0.0, 0.0),
-        ("elu", 1.0, 0.0, 0.0),
-        ("elu:alpha=2", math.sqrt(2 / (1 + 2**2)), 0.0, 0.0),
+        ("elu", 1.223429, 0.186173, 1.0),
         # Roberts, Yaida & Hanin 2022, section 5.3.4.
         ("gelu", math.sqrt(1.98305), math.sqrt(0.17292), 3.56155),
         ("silu", math.sqrt(1.98800), math.sqrt(0.55514), 14.32017),

@@ -505,25 +505,30 @@ def test_limits_are_the_first_layers_beyond_a_dtype_gradients_counted_from_the_o
 
 
 def test_limits_are_foretold_at_the_factor_that_was_measured():
-    flow = Flow(4.0, 64.0, "exploding")
-    found = limits(layers([4, 16, 64], [1, 1, 1]), flow, STABLE, 3)
-    largest, expected = 4 * 8.0, {}
-    for depth in range(3, 200):
+    flow = Flow(4.0, 256.0, "exploding")
+    found = limits(layers([4, 16, 64, 256], [1, 1, 1, 1]), flow, STABLE, 4)
+    largest, expected = 4 * 16.0, {}
+    for depth in range(4, 200):
         for dtype, top in TOPS.items():
             if largest > top:
                 expected.setdefault(dtype, depth)
         largest *= 2
     assert told(found) == [(dtype, "activations", "overflow", "", expected[dtype]) for dtype in TOPS]
 
-    flow = Flow(0.25, 1 / 64, "vanishing")
-    found = limits(layers([1, 1, 1], [1 / 64, 1 / 16, 1 / 4]), STABLE, flow, 3)
-    root, expected = 1 / 8, {}
-    for depth in range(3, 200):
+    flow = Flow(0.25, 1 / 256, "vanishing")
+    found = limits(layers([1, 1, 1, 1], [1 / 256, 1 / 64, 1 / 16, 1 / 4]), STABLE, flow, 4)
+    root, expected = 1 / 16, {}
+    for depth in range(4, 200):
         for dtype, least in {"float16": 2.0**-14, "bfloat16": 2.0**-126, "float32": 2.0**-126}.items():
             if root < least * (1 + 1e-9):
                 expected.setdefault(dtype, depth)
         root /= 2
     assert told(found) == [(dtype, "gradients", "underflow", "", expected[dtype]) for dtype in TOPS]
+
+
+def test_of_what_comes_ever_more_slowly_nothing_is_foretold():
+    fading = [depth**-2.0 for depth in range(1, 101)]
+    assert limits(layers(fading, [1] * 100), Flow(1e-4**0.01, 1e-4, "vanishing"), STABLE, 100) == ()
 
 
 def test_of_what_is_stable_nothing_is_foretold():

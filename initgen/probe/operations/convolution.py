@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from initgen.core.errors import BadParameter
 from initgen.core.shapes import Shape
-from initgen.probe.operations.dense import summed
+from initgen.probe.operations.dense import spread, summed
 from initgen.probe.operations.operation import Array, Moments, Operation, Weights
 from initgen.probe.operations.windows import Padding, Windows, inner, padded, places_of
 
@@ -96,7 +96,7 @@ class Convolution(Operation):
             return None
         # The number of windows that hold an input's place, on average over the places.
         windows = self.windows.pairs(self.places) / math.prod(self.places)
-        return windows * self.filters / self.groups * weights["kernel"].square
+        return spread(weights["kernel"], windows * self.filters / self.groups)
 
     def _taken(self, x: Array) -> Array:
         """The input with its channels last, once its shape fits."""

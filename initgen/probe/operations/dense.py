@@ -40,7 +40,7 @@ class Dense(Operation):
         return summed(inputs[0], weights, self.fan_in)
 
     def returned(self, inputs: Sequence[Moments], weights: Mapping[str, Moments]) -> float | None:
-        return self.fan_out * weights["kernel"].square
+        return spread(weights["kernel"], self.fan_out)
 
 
 def summed(x: Moments, weights: Mapping[str, Moments], terms: float) -> Moments | None:
@@ -49,12 +49,17 @@ def summed(x: Moments, weights: Mapping[str, Moments], terms: float) -> Moments 
     None where the weights have a mean that theory cannot pass over.
     """
     kernel = weights["kernel"]
-    if kernel.mean**2 > 1e-3 * kernel.square:
+    if spread(kernel, terms) is None:
         return None
     bias = weights.get("bias", Moments(0.0, 0.0))
     scale = terms * kernel.square
     pair = None if x.pair is None else scale * x.pair + bias.square
     return Moments(bias.mean, scale * x.square + bias.square, gaussian=True, pair=pair)
+
+
+def spread(kernel: Moments, terms: float) -> float | None:
+    """By how much a sum of so many products multiplies a mean square; None where weights have a mean that matters."""
+    return None if kernel.mean**2 > 1e-3 * kernel.square else terms * kernel.square
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,10 @@ class Norm(Operation):
 
     def returned(self, inputs: Sequence[Moments], weights: Mapping[str, Moments]) -> float | None:
         (x,) = inputs
+        if self.over is None:
+            # By the variance over the batch at each unit, which shrinks as samples become alike: gradients grow as depth's
+            # power (Yang et al. 2019, "A mean field theory of batch normalization"), which takes more than moments.
+            return None
         variance = x.variance if self.centred else x.square
         gamma = weights.get("gamma", Moments(1.0, 1.0))
         return gamma.square / (variance + self.epsilon) if variance + self.epsilon else None

@@ -108,7 +108,7 @@ def _chart(title: str, curves: Sequence[Curve]) -> Chart | None:
 def _activations(network: NetworkSignal) -> Curve:
     layers = network.layers
     return Curve(
-        (_log(network.input.square), *(_log(layer.values.square) for layer in layers)),
+        (_log(network.input.square) if network.input else None, *(_log(layer.values.square) for layer in layers)),
         (None, *(_log(layer.predicted.square) for layer in layers)),
         (1,) * (len(layers) + 1),
     )

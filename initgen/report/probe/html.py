@@ -120,11 +120,12 @@ def section(network: NetworkSignal, index: int, *, several: bool) -> str:
     for what in ("activations", "gradients"):
         ends = wording.limits(network, what)
         said += f"<p>{what}: {text(ends)}</p>" if ends else ""
+    said += f"<p>inputs: {text(wording.alike(network))}</p>" if network.alike else ""
     for found in network.critical:
         said += f"<p><b>χ₁ = 1</b> for {text(found.activation)}: {text(wording.critical(found))}</p>"
     if network.candidates:
         holding, losing = wording.candidates(network.candidates)
-        said += f"<p><b>hold the signal</b> (factor per layer by theory): {text(holding)}</p>"
+        said += f"<p><b>hold the signal</b> at this depth (factor per layer by theory): {text(holding)}</p>"
         said += f'<p class="soft">do not hold it: {text(losing)}</p>' if losing else ""
     said += _pictures([network], index)
     if not network.layers:

@@ -49,15 +49,16 @@ class Column:
 def columns(network: NetworkSignal) -> list[Column]:
     """Those in which there is something to say, names aside."""
     layers, given = network.layers, network.input
-    off = any(abs(each.mean) > _OFF_CENTRE * math.sqrt(each.square) for each in (given, *(x.values for x in layers)))
+    every = [*([given] if given else []), *(layer.values for layer in layers)]
+    off = any(abs(each.mean) > _OFF_CENTRE * math.sqrt(each.square) for each in every)
     moments = [
-        Column("mean", 10, lambda x: _mean(x.values), _mean(given)),
-        Column("variance", 11, lambda x: number(x.values.variance), number(given.variance)),
+        Column("mean", 10, lambda x: _mean(x.values), _mean(given) if given else ""),
+        Column("variance", 11, lambda x: number(x.values.variance), number(given.variance) if given else ""),
     ]
     gradient = number(joint([network.input_gradient.norm]) if network.input_gradient else None)
     found = [
         Column("kind", 5, lambda x: printable(f"{x.kind} {x.activation}".strip())),
-        Column("mean square", 0, lambda x: number(x.values.square), number(given.square)),
+        Column("mean square", 0, lambda x: number(x.values.square), number(given.square) if given else ""),
         Column("theory", 3, lambda x: number(x.predicted.square)),
         *(moments if off else ()),
         Column("dead", 4, lambda x: share(x.dead)),

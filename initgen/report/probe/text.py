@@ -62,6 +62,7 @@ def _show_network(out: Screen, network: NetworkSignal, *, every: bool) -> None:
     ends = [
         ("activations", wording.limits(network, "activations")),
         ("gradients", wording.limits(network, "gradients")),
+        ("inputs", wording.alike(network)),
     ]
     if any(said for _, said in ends):
         show_facts(out, [(name, said) for name, said in ends if said])
@@ -149,6 +150,6 @@ def _show_suggestions(out: Screen, networks: Sequence[NetworkSignal]) -> None:
     for candidates, those in tried.items():
         of = f"in {', '.join(those)}: " if len(networks) > 1 and len(tried) > 1 else ""
         holding, losing = wording.candidates(candidates)
-        out.paragraph(("hold the signal", "bold"), f" (factor per layer by theory): {of}{holding}")
+        out.paragraph(("hold the signal", "bold"), f" at this depth (factor per layer by theory): {of}{holding}")
         if losing:
             out.paragraph(("do not hold it", "bold"), f": {losing}")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from initgen.core.errors import printable
+from initgen.probe.result import ALIKE
 from initgen.report.wording import counted
 
 if TYPE_CHECKING:
@@ -22,8 +23,14 @@ def title(network: NetworkSignal) -> str:
 
 def facts(network: NetworkSignal) -> str:
     """What was probed, in a line."""
-    depth, parameters = counted(network.depth, "layer"), counted(network.parameters, "parameter")
-    return f"{depth}, {parameters}, batch {network.batch:,}, seed {network.seed}"
+    depth = counted(network.depth, "layer") + (" with kernels" if len(network.layers) != network.depth else "")
+    drawn = f"seed {network.seed}" + (f", weights of {printable(network.weights)}" if network.weights else "")
+    return f"{depth}, {counted(network.parameters, 'parameter')}, batch {network.batch:,}, {drawn}"
+
+
+def alike(network: NetworkSignal) -> str:
+    """From where on inputs are not told apart; empty where they are."""
+    return f"alike (cosine above {ALIKE:g}) from {place(network, network.alike)} on" if network.alike else ""
 
 
 def number(value: float | None) -> str:
@@ -110,7 +117,8 @@ def first_limit(network: NetworkSignal) -> str:
         return ""
     limit = min(network.limits, key=lambda limit: (not limit.layer, limit.depth))
     of = "gradients: " if limit.what == "gradients" else ""
-    return of + _end([limit.dtype], limit.problem, limit.depth, place(network, limit.layer).partition(" (")[0])
+    where = place(network, limit.layer).partition(" (")[0] if limit.layer else ""
+    return of + _end([limit.dtype], limit.problem, limit.depth, where)
 
 
 def _end(dtypes: Sequence[str], problem: str, depth: int, where: str) -> str:

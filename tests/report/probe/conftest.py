@@ -69,6 +69,7 @@ def network(title, layers, forward, backward, **given):
         seed=0,
         depth=len(layers),
         parameters=WIDTH * (WIDTH + 1) * len(layers),
+        weights="",
         input=values(1.0),
         input_cosine=0.0021,
         input_gradient=first,

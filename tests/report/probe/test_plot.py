@@ -199,7 +199,7 @@ def test_pyplot_is_not_needed(tmp_path):
     code = (
         "import sys; from initgen.probe.result import Flow, NetworkSignal, Values; from initgen.report.probe import plot;"
         "v = Values(0.0, 1.0, 1.0, 1.0, 1.0); f = Flow(1.0, 1.0, 'stable');"
-        "plot.save('w.png', [NetworkSignal('n', 1, 0, 0, 0, v, None, None, (), f, None, ())]);"
+        "plot.save('w.png', [NetworkSignal('n', 1, 0, 0, 0, '', v, None, None, (), f, None, ())]);"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, timeout=60, check=False).returncode == 0

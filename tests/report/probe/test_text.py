@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from initgen.probe.result import Candidate, Critical, Flow
+from initgen.probe.result import Candidate, Critical, Flow, Limit
+from initgen.report.probe import wording
 from initgen.report.probe.layers import chosen
 from initgen.report.probe.text import show_probe
 
@@ -200,13 +201,27 @@ def test_suggestions_say_the_gain_the_scheme_to_ask_for_and_which_schemes_hold(n
     lines = shown(screen, [networks["lecun"]]).splitlines()[-3:]
     assert lines == [
         "χ₁ = 1 for relu: gain 1.414, std 1.414/√fan_in, which is variance_scaling:scale=2",
-        "hold the signal (factor per layer by theory): he_uniform (1.00), he_normal (1.00)",
+        "hold the signal at this depth (factor per layer by theory): he_uniform (1.00), he_normal (1.00)",
         "do not hold it: lecun_uniform (0.500), small_init (0.400 forward and 0.410 backward)",
     ]
     text = shown(screen, [networks["tanh"]])
     assert "scale=1.689, with biases of std 0.2237; the variance before the activation tends to 0.5714\n" in text
     none = replace(networks["he"], candidates=networks["he"].candidates[2:])
     assert "theory): none of 2 schemes\n" in shown(screen, [none])
+
+
+def test_a_limit_that_is_only_foretold_is_at_no_layer(networks):
+    limit = Limit("float16", "activations", "underflow", "", 27)
+    said = wording.first_limit(replace(networks["lecun"], limits=(limit,)))
+    assert said == "float16 would underflow after about 27 layers"
+
+
+def test_inputs_that_are_not_told_apart_are_said(networks, screen):
+    he = networks["he"]
+    layers = tuple(replace(layer, cosine=0.98 if at < 30 else 0.995) for at, layer in enumerate(he.layers))
+    assert "alike (cosine above 0.99) from layer 31 (dense_30) on" in shown(screen, [replace(he, layers=layers)])
+    apart = (*layers[:-1], replace(layers[-1], cosine=0.5))
+    assert "alike" not in shown(screen, [replace(he, layers=apart)])
 
 
 def test_several_networks_are_a_line_each_and_letters_in_the_charts(networks, screen):
@@ -228,8 +243,11 @@ def test_several_networks_are_a_line_each_and_letters_in_the_charts(networks, sc
     assert text.count("χ₁ = 1 for relu") == text.count("hold the signal") == 1
     other = replace(networks["tanh"], candidates=networks["he"].candidates[:1])
     advised = shown(screen, [networks["he"], other, networks["lecun"]])
-    assert "hold the signal (factor per layer by theory): in a, c: he_uniform (1.00), he_normal (1.00)\n" in advised
-    assert "hold the signal (factor per layer by theory): in b: he_uniform (1.00)\n" in advised
+    assert (
+        "hold the signal at this depth (factor per layer by theory): in a, c: he_uniform (1.00), he_normal (1.00)\n"
+        in advised
+    )
+    assert "hold the signal at this depth (factor per layer by theory): in b: he_uniform (1.00)\n" in advised
     both = shown(screen, [networks["he"], networks["softmax"]])
     assert both.splitlines()[-1] == "stable: 2 of 2 networks are stable"
     # Lines that meet take turns.
