@@ -8,6 +8,8 @@ from initgen.core.shapes import Shape
 
 # Outputs with a larger cosine between them hardly tell their inputs apart.
 ALIKE = 0.99
+# Activations of a last layer that make probabilities of its values.
+HEADS = "softmax", "sigmoid"
 
 Verdict = Literal["stable", "vanishing", "exploding"]
 
@@ -181,10 +183,13 @@ class NetworkSignal:
 
     @property
     def alike(self) -> str:
-        """The first layer from which on the two inputs of a pair have a cosine above `ALIKE`; empty where they differ."""
+        """The first layer from which on the two inputs of a pair have a cosine above `ALIKE`; empty where they differ.
+
+        Of a single positive value it is always 1, and of probabilities it tells little.
+        """
         name = ""
         for layer in self.layers:
-            if layer.cosine is not None:
+            if layer.cosine is not None and math.prod(layer.shape) > 1 and layer.activation not in HEADS:
                 name = (name or layer.name) if layer.cosine > ALIKE else ""
         return name
 

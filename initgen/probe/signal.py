@@ -14,14 +14,11 @@ from initgen.probe.operations.activation import Applied
 from initgen.probe.operations.dense import Dense
 from initgen.probe.operations.operation import Array, Moments
 from initgen.probe.prediction import Measured, Prediction, predict
-from initgen.probe.result import Candidate, Flow, LayerSignal, NetworkSignal, Values
+from initgen.probe.result import HEADS, Candidate, Flow, LayerSignal, NetworkSignal, Values
 from initgen.probe.suggestion import Span, candidates, criticals
 from initgen.probe.tape import Tape
 from initgen.probe.verdict import flow, flows, limits, ratio
 from initgen.probe.weights import Drawn, Stored, stored
-
-# Activations of a last layer that make probabilities of its values.
-_HEADS = "softmax", "sigmoid"
 
 
 @dataclass
@@ -214,7 +211,7 @@ def _span(network: Network, layers: list[Layer]) -> Span:
     end = layers[-1].last
     names = [_activation(network, layer) for layer in layers]
     before = layers[-1].before
-    if before is not None and names[-1] in _HEADS and names[-1] not in names[:-1]:
+    if before is not None and names[-1] in HEADS and names[-1] not in names[:-1]:
         end = before
     deep = [layer.last for layer in counted if layer.deep]
     middle = deep[len(deep) // 2 - 1] if len(deep) > 1 else start
