@@ -68,6 +68,14 @@ def _step(x: Array) -> Array:
     return (x > 0).astype(x.dtype)
 
 
+def _relu6(x: Array) -> Array:
+    return np.clip(x, 0.0, 6.0)
+
+
+def _relu6_slope(x: Array) -> Array:
+    return ((x > 0) & (x < 6)).astype(x.dtype)
+
+
 def _leaky(slope: float, x: Array) -> Array:
     return np.where(x > 0, x, slope * x)
 
@@ -198,6 +206,7 @@ def _gelu_of(approximate: bool) -> Activation:
 
 LINEAR = Activation("linear", _linear, _ones)
 RELU = Activation("relu", _relu, _step, kinks=(0.0,))
+RELU6 = Activation("relu6", _relu6, _relu6_slope, kinks=(0.0, 6.0))
 SELU = Activation(
     "selu",
     partial(_elu, SELU_ALPHA, SELU_SCALE),
@@ -210,6 +219,7 @@ SIGMOID = Activation("sigmoid", sigmoid, _sigmoid_slope, 0.25)
 _PLAIN = {
     "linear": LINEAR,
     "relu": RELU,
+    "relu6": RELU6,
     "selu": SELU,
     "tanh": TANH,
     "sigmoid": SIGMOID,

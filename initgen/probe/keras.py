@@ -6,7 +6,7 @@ from typing import Any
 
 from initgen.core.errors import BadParameter, InitgenError, quoted
 from initgen.core.shapes import Shape
-from initgen.probe.activations import KNOWN, LINEAR, RELU, Activation, activation
+from initgen.probe.activations import KNOWN, LINEAR, RELU, RELU6, Activation, activation
 from initgen.probe.network import INPUT, Assembly, Bound
 from initgen.probe.operations.activation import Applied, Softmax
 from initgen.probe.operations.convolution import Convolution, Depthwise
@@ -255,9 +255,11 @@ def _zero_padding(layer: Any, weights: Named, sizes: Sizes) -> Chain:
 
 
 def _relu(layer: Any, weights: Named, sizes: Sizes) -> Chain:
-    if layer.max_value is not None or layer.threshold:
-        raise BadParameter("max_value and threshold are not followed")
     slope = layer.negative_slope or 0.0
+    if layer.max_value == 6 and not (slope or layer.threshold):
+        return [(Applied(RELU6), {})]
+    if layer.max_value is not None or layer.threshold:
+        raise BadParameter("max_value and threshold are not followed", "but for a max_value of 6")
     return [(Applied(activation("leaky_relu", {"negative_slope": slope}) if slope else RELU), {})]
 
 

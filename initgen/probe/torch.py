@@ -6,7 +6,7 @@ from typing import Any
 
 from initgen.core.errors import BadParameter, InitgenError, quoted
 from initgen.core.shapes import Shape
-from initgen.probe.activations import RELU, SELU, SIGMOID, TANH, Activation, activation
+from initgen.probe.activations import RELU, RELU6, SELU, SIGMOID, TANH, Activation, activation
 from initgen.probe.network import INPUT, Assembly, Bound
 from initgen.probe.operations.activation import Applied, Softmax
 from initgen.probe.operations.convolution import Convolution
@@ -188,6 +188,7 @@ _MAKERS: dict[str, Make] = {
     "Flatten": _flatten,
     "Unflatten": _unflatten,
     "ReLU": lambda layer, called: _applied(RELU),
+    "ReLU6": lambda layer, called: _applied(RELU6),
     "LeakyReLU": lambda layer, called: _applied(activation("leaky_relu", {"negative_slope": layer.negative_slope})),
     "ELU": lambda layer, called: _applied(activation("elu", {"alpha": layer.alpha})),
     "SELU": lambda layer, called: _applied(SELU),

@@ -10,7 +10,20 @@ from keras.src.applications.densenet import DenseNet
 
 BIAS = keras.initializers.RandomNormal(stddev=0.3)
 WIDE = keras.initializers.RandomNormal(stddev=3.0)  # leaves some units dead
-PIECEWISE = ("relu", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "tanh", "sigmoid", "softplus", "linear")
+PIECEWISE = (
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "swish",
+    "tanh",
+    "sigmoid",
+    "softplus",
+    "linear",
+)
 FIRST = {"data_format": "channels_first"}
 
 
@@ -33,7 +46,15 @@ def activations():
         return L.Dense(17, activation=activation, bias_initializer=WIDE)
 
     layers = [
-        *(L.ReLU(), L.ReLU(negative_slope=0.1), L.LeakyReLU(), L.LeakyReLU(negative_slope=0.02), L.ELU(), L.ELU(0.4)),
+        *(
+            L.ReLU(),
+            L.ReLU(max_value=6.0),
+            L.ReLU(negative_slope=0.1),
+            L.LeakyReLU(),
+            L.LeakyReLU(negative_slope=0.02),
+            L.ELU(),
+            L.ELU(0.4),
+        ),
         *(L.Softmax(), L.Activation("softmax"), L.Activation(A.gelu), L.Activation("swish")),
     ]
     return side_by_side(

@@ -26,7 +26,14 @@ SEED = 5
 WIDE = {"bias_initializer": "random_normal:stddev=3"}  # leaves some units dead
 DRAWN = {"weight_initializer": "random_uniform:minval=0.5,maxval=2", "bias_initializer": "random_normal:stddev=0.3"}
 ACTIVATIONS = (
-    *(("ReLU", {}), ("LeakyReLU", {}), ("LeakyReLU", {"negative_slope": 0.2}), ("ELU", {}), ("ELU", {"alpha": 0.5})),
+    *(
+        ("ReLU", {}),
+        ("ReLU6", {}),
+        ("LeakyReLU", {}),
+        ("LeakyReLU", {"negative_slope": 0.2}),
+        ("ELU", {}),
+        ("ELU", {"alpha": 0.5}),
+    ),
     *(("SELU", {}), ("GELU", {}), ("GELU", {"approximate": "tanh"}), ("SiLU", {}), ("Tanh", {}), ("Sigmoid", {})),
     ("Softplus", {}),
 )

@@ -41,6 +41,7 @@ def gelu_by_tanh_slope(x):
 TRUE = {
     "linear": (lambda x: x, np.ones_like),
     "relu": leaky(0.0),
+    "relu6": (lambda x: np.clip(x, 0, 6), lambda x: np.where((x > 0) & (x < 6), 1.0, 0.0)),
     "leaky_relu": leaky(0.2),
     "leaky_relu:negative_slope=-1.5": leaky(-1.5),
     "elu": elu(1.0),

@@ -76,7 +76,7 @@ LISTS = {
     "number": Bad([first(activation=5)], ("a (Dense)", "5 is not the name of one"), "relu"),
     "no such parameter": Bad([first(activation="relu:alpha=1")], ("a (Dense)", "'relu' has no parameter 'alpha'")),
     "no number": Bad([first(activation="elu:alpha=x")], ("a (Dense)", "'x' is not a number")),
-    "capped": Bad([first(), {"kind": "ReLU", "name": "r", "max_value": 6.0}], ("r (ReLU)", "max_value")),
+    "capped": Bad([first(), {"kind": "ReLU", "name": "r", "max_value": 5.0}], ("r (ReLU)", "max_value")),
     # Layers.
     "typing error": Bad([dense("a", kind="Dens")], ("'Dens'",), "did you mean Dense"),
     "not run": Bad(

@@ -213,8 +213,9 @@ def test_products_of_equals_opposites_and_strangers_are_moments(name, variance):
     found = expected(f, variance)
     assert product(f, variance, 1.0) == pytest.approx(found.square, rel=1e-8)
     assert product(f, variance, 0.0) == pytest.approx(found.mean**2, abs=1e-8 * found.square)
-    opposite = Activation("opposite", lambda x: f(-x), f.slope, kinks=f.kinks)
-    mirrored = Activation("mirrored", lambda x: f(x) * f(-x), f.slope, kinks=f.kinks)
+    turned = tuple(-kink for kink in f.kinks)
+    opposite = Activation("opposite", lambda x: f(-x), f.slope, kinks=turned)
+    mirrored = Activation("mirrored", lambda x: f(x) * f(-x), f.slope, kinks=f.kinks + turned)
     assert product(f, variance, -1.0) == pytest.approx(expected(mirrored, variance).mean, abs=1e-8 * found.square)
     assert product(opposite, variance, -0.4) == pytest.approx(product(f, variance, -0.4), abs=1e-8 * found.square)
 
