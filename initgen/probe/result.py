@@ -151,6 +151,19 @@ class Critical:
 
 
 @dataclass(frozen=True)
+class FixedPoint:
+    """Where the variance before the activation tends to in a deep network of equal layers: Poole et al. 2016.
+
+    Attributes:
+        variance: infinite where it grows without end, None where any variance stays.
+        chi: χ₁ there, or at any variance.
+    """
+
+    variance: float | None
+    chi: float
+
+
+@dataclass(frozen=True)
 class NetworkSignal:
     """One network.
 
@@ -161,6 +174,7 @@ class NetworkSignal:
         depth: layers with weights that the signal goes through, norms aside.
         backward: None where the signal did not come through.
         overflow: the layer at which float32 overflowed; those after it are not there.
+        fixed: of its dense layers, where all that have an activation have the same, and weights and biases of the same law.
         critical, candidates: suggestions, if they were asked for.
     """
 
@@ -178,6 +192,7 @@ class NetworkSignal:
     backward: Flow | None
     limits: tuple[Limit, ...]
     overflow: str = ""
+    fixed: FixedPoint | None = None
     critical: tuple[Critical, ...] = ()
     candidates: tuple[Candidate, ...] = ()
 

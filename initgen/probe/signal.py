@@ -15,7 +15,7 @@ from initgen.probe.operations.dense import Dense
 from initgen.probe.operations.operation import Array, Moments
 from initgen.probe.prediction import Measured, Prediction, predict
 from initgen.probe.result import HEADS, Candidate, Flow, LayerSignal, NetworkSignal, Values
-from initgen.probe.suggestion import Span, candidates, criticals
+from initgen.probe.suggestion import Span, candidates, criticals, fixed_of
 from initgen.probe.tape import Tape
 from initgen.probe.verdict import flow, flows, limits, ratio
 from initgen.probe.weights import Drawn, Stored, stored
@@ -164,6 +164,7 @@ def _result(
         backward=backward,
         limits=limits(found, forward, backward, depth, overflow),
         overflow=overflow,
+        fixed=fixed_of(network, seen.weights, span),
         critical=gains,
         candidates=others,
     )

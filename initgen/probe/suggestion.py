@@ -3,22 +3,29 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from initgen.core.shapes import Shape
 from initgen.laws import Law
-from initgen.probe.criticality import critical
+from initgen.probe.activations import Activation
+from initgen.probe.criticality import critical, fixed_point
 from initgen.probe.network import INPUT, Network
 from initgen.probe.operations.activation import Applied
 from initgen.probe.operations.convolution import Convolution, Depthwise
-from initgen.probe.operations.dense import Dense
+from initgen.probe.operations.dense import Dense, spread
 from initgen.probe.operations.operation import Moments
 from initgen.probe.prediction import Measured, Prediction, predict
-from initgen.probe.result import Candidate, Critical, Flow
+from initgen.probe.result import Candidate, Critical, FixedPoint, Flow
+from initgen.probe.theory import chi, next_variance
 from initgen.probe.verdict import flows
 from initgen.specs.tensor import TensorSpec, tensor_spec
 
 # One of each variance; uniform or normal makes no difference to theory.
 _SCHEMES = "lecun_uniform", "glorot_uniform", "he_uniform", "torch_default"
+
+
+# A variance that is reached where it grows without end.
+_ENDLESS = 1e6
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,30 @@ def criticals(network: Network, span: Span) -> tuple[Critical, ...]:
     operations = [step.operation for step in network.steps[: span.end + 1]]
     activations = dict.fromkeys(each.activation for each in operations if isinstance(each, Applied))
     return tuple(found for found in map(critical, activations) if found)
+
+
+def fixed_of(network: Network, weights: Mapping[str, Moments], span: Span) -> FixedPoint | None:
+    """Where the variance tends to, if there are several dense layers and all of them are alike; a head may be another."""
+    found: set[tuple[Activation, float, float]] = set()
+    count = 0
+    for step, after in pairwise(network.steps[: span.end + 1]):
+        if isinstance(step.operation, Dense) and isinstance(after.operation, Applied):
+            moments = {name: weights[bound.tensor] for name, bound in step.weights.items()}
+            biases = moments["bias"].square if "bias" in moments else 0.0
+            scale = spread(moments["kernel"], step.operation.fan_in)
+            if scale is None:
+                return None
+            found.add((after.operation.activation, round(scale, 12), round(biases, 12)))
+            count += 1
+        elif isinstance(after.operation, Applied):
+            return None
+    if count < 2 or len(found) != 1:
+        return None
+    ((activation, scale, biases),) = found
+    variance = fixed_point(activation, scale, biases)
+    if variance is None and next_variance(activation, scale, biases, 1.0) > 1 + 1e-9:
+        return FixedPoint(math.inf, chi(activation, scale, _ENDLESS))
+    return FixedPoint(variance, chi(activation, scale, 1.0 if variance is None else variance))
 
 
 def candidates(

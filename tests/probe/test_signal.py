@@ -555,6 +555,27 @@ def test_where_float32_overflows_so_does_each_dtype_at_the_latest():
 # Suggestions.
 
 
+@pytest.mark.parametrize(
+    ("activation", "scheme", "variance", "chi"),
+    [
+        ("relu", "he_uniform", None, 1.0),
+        ("relu", "lecun_uniform", 0.0, 0.5),
+        ("relu", "variance_scaling:scale=3", math.inf, 1.5),
+        ("selu", "lecun_uniform", 1.0, 1.071575),
+        ("tanh", "glorot_normal", 0.0, 1.0),
+    ],
+)
+def test_the_fixed_point_of_equal_layers_is_said(activation, scheme, variance, chi):
+    found = of(quick_network(3, 16, activation, scheme)).fixed
+    assert found.variance == (variance if variance in (None, math.inf) else pytest.approx(variance, abs=1e-9))
+    assert found.chi == pytest.approx(chi, rel=1e-5)
+
+
+def test_layers_that_differ_have_no_fixed_point():
+    two = network(dense("a", 8, "input_shape = [8]\nactivation = 'relu'") + dense("b", 8, "activation = 'tanh'"))
+    assert of(two).fixed is None
+
+
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_candidates_fare_as_theory_says_of_them(activation):
     """Their totals are off by less than a factor of 10, and where theory is as far from a verdict's end, so is that."""

@@ -120,6 +120,7 @@ def section(network: NetworkSignal, index: int, *, several: bool) -> str:
     for what in ("activations", "gradients"):
         ends = wording.limits(network, what)
         said += f"<p>{what}: {text(ends)}</p>" if ends else ""
+    said += f"<p>theory: {text(wording.fixed(network.fixed))}</p>" if network.fixed else ""
     said += f"<p>inputs: {text(wording.alike(network))}</p>" if network.alike else ""
     for found in network.critical:
         said += f"<p><b>χ₁ = 1</b> for {text(found.activation)}: {text(wording.critical(found))}</p>"

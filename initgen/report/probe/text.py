@@ -60,6 +60,7 @@ def _show_network(out: Screen, network: NetworkSignal, *, every: bool) -> None:
     _show_charts(out, [network])
     out.paragraph((network.verdict, _COLORS[network.verdict]), f": {wording.line(network)}")
     ends = [
+        ("theory", wording.fixed(network.fixed)),
         ("activations", wording.limits(network, "activations")),
         ("gradients", wording.limits(network, "gradients")),
         ("inputs", wording.alike(network)),

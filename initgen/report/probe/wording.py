@@ -11,7 +11,7 @@ from initgen.probe.result import ALIKE
 from initgen.report.wording import counted
 
 if TYPE_CHECKING:
-    from initgen.probe.result import Candidate, Critical, Flow, NetworkSignal
+    from initgen.probe.result import Candidate, Critical, FixedPoint, Flow, NetworkSignal
 
 ACTIVATIONS, GRADIENTS = "mean square of activations", "squared norm of gradients"
 
@@ -26,6 +26,18 @@ def facts(network: NetworkSignal) -> str:
     depth = counted(network.depth, "layer") + (" with kernels" if len(network.layers) != network.depth else "")
     drawn = f"seed {network.seed}" + (f", weights of {printable(network.weights)}" if network.weights else "")
     return f"{depth}, {counted(network.parameters, 'parameter')}, batch {network.batch:,}, {drawn}"
+
+
+def fixed(found: FixedPoint | None) -> str:
+    """Where the variance tends to, and what becomes of gradients there; empty where that is not known."""
+    if found is None:
+        return ""
+    chi = f"χ₁ = {number(found.chi)}"
+    if found.variance is None:
+        return f"any variance has {chi}"
+    if found.variance == math.inf:
+        return f"the variance before the activation grows without end; {chi}"
+    return f"the variance before the activation tends to {found.variance:.3g}, where {chi}"
 
 
 def alike(network: NetworkSignal) -> str:

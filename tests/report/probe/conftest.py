@@ -8,6 +8,7 @@ import pytest
 from initgen.probe.result import (
     Candidate,
     Critical,
+    FixedPoint,
     Flow,
     LayerSignal,
     Limit,
@@ -101,7 +102,8 @@ def he():
         Limit("bfloat16", "activations", "overflow", "", 5400),
         Limit("float32", "activations", "overflow", "", 5400),
     )
-    return stack("he_uniform, relu", 50, 0.996, 1.003, limits=limits, **SUGGESTED)
+    fixed = FixedPoint(None, 1.0)
+    return stack("he_uniform, relu", 50, 0.996, 1.003, limits=limits, fixed=fixed, **SUGGESTED)
 
 
 def lecun():
@@ -111,7 +113,8 @@ def lecun():
         Limit("float32", "activations", "underflow", "", 252),
         Limit("float16", "gradients", "underflow", "dense_21", 29),
     )
-    return stack("lecun_uniform, relu", 50, 0.5, 0.5, limits=limits, **SUGGESTED)
+    fixed = FixedPoint(0.0, 0.5)
+    return stack("lecun_uniform, relu", 50, 0.5, 0.5, limits=limits, fixed=fixed, **SUGGESTED)
 
 
 def exploding():
@@ -170,7 +173,7 @@ def lstm():
         )
         for i in range(1, 5)
     ]
-    return network("glorot_uniform, LSTM", layers, 0.3, 0.6)
+    return replace(network("glorot_uniform, LSTM", layers, 0.3, 0.6), input=None, weights="trained.h5")
 
 
 def dead():

@@ -20,13 +20,14 @@ OBJECTS = {"": SCHEMA, **SCHEMA["$defs"]}
 VERSION_1 = {
     "": "schema stable errors networks",
     "error": "path message hint",
-    "network": "title batch seed depth parameters input input_cosine input_gradient layers forward backward limits overflow"
-    " critical candidates verdict",
+    "network": "title batch seed depth parameters weights input input_cosine input_gradient layers forward backward limits"
+    " overflow fixed critical candidates verdict",
     "values": "mean variance square norm largest",
     "layer": "name kind activation shape values before dead flat cosine gradient weights condition predicted",
     "predicted": "mean square variance cosine gradient chi",
     "flow": "factor total verdict",
     "limit": "dtype what problem layer depth",
+    "fixed": "variance chi",
     "critical": "activation gain bias variance",
     "candidate": "scheme forward backward verdict",
 }
@@ -37,6 +38,7 @@ CLASSES = {
     "predicted": result.Predicted,
     "flow": result.Flow,
     "limit": result.Limit,
+    "fixed": result.FixedPoint,
     "critical": result.Critical,
     "candidate": result.Candidate,
 }

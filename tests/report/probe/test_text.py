@@ -1,12 +1,13 @@
 """What a probe found, on screens of any width: nothing longer than the line, no number cut, the answer in words."""
 
+import math
 import re
 from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
 
-from initgen.probe.result import Candidate, Critical, Flow, Limit
+from initgen.probe.result import Candidate, Critical, FixedPoint, Flow, Limit
 from initgen.report.probe import wording
 from initgen.report.probe.layers import chosen
 from initgen.report.probe.text import show_probe
@@ -214,6 +215,15 @@ def test_a_limit_that_is_only_foretold_is_at_no_layer(networks):
     limit = Limit("float16", "activations", "underflow", "", 27)
     said = wording.first_limit(replace(networks["lecun"], limits=(limit,)))
     assert said == "float16 would underflow after about 27 layers"
+
+
+def test_theory_says_where_the_variance_tends_to_and_whose_weights_they_are(networks, screen):
+    assert "any variance has χ₁ = 1.00\n" in shown(screen, [networks["he"]])
+    lecun = shown(screen, [networks["lecun"]])
+    assert "the variance before the activation tends to 0, where χ₁ = 0.500\n" in lecun
+    endless = replace(networks["he"], fixed=FixedPoint(math.inf, 1.5))
+    assert "the variance before the activation grows without end; χ₁ = 1.50\n" in shown(screen, [endless])
+    assert "weights of trained.h5" in shown(screen, [networks["lstm"]])
 
 
 def test_inputs_that_are_not_told_apart_are_said(networks, screen):
