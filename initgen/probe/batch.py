@@ -1,7 +1,6 @@
 """What a network is given: a random batch, or the user's, and the gradient that is sent back."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,6 +100,3 @@ def check_size(count: int, shape: Shape = ()) -> None:
         raise BadParameter(f"batch = {count} must be at least 2", "samples are compared in pairs")
     if count * math.prod(shape) > 1 << 30:
         raise BadParameter(f"batch = {count} samples of {format_shape(shape)} are more than 2^30 values")
-
-
-Sampler = Callable[[Network], Batch]
