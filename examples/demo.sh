@@ -1,6 +1,7 @@
 #!/bin/sh
 # The main job: make the kernel of a Keras Dense(64) layer over 100 inputs in each format, and prove what is in it; then a
-# whole model, from a page of TOML to shards that transformers loads; then a Keras model, and a config of Hugging Face.
+# whole model, from a page of TOML to shards that transformers loads; then a Keras model, and how a signal fares in it; then a
+# config of Hugging Face.
 set -eu
 examples=$(cd "$(dirname "$0")" && pwd)
 cd "$(mktemp -d)"
@@ -22,6 +23,8 @@ run initgen stats llama/ --name '*.mlp.*'
 run initgen verify llama/
 run initgen sample "$examples/seed_he_uniform.json" -o m.weights.h5
 run initgen verify m.weights.h5
+run initgen probe "$examples/seed_he_uniform.json" --weights m.weights.h5
+run initgen probe --depth 50 --width 256 --activation relu --scheme he_uniform --scheme lecun_uniform
 run initgen sample "$examples/llama-config.json" --set num_hidden_layers=2 --set hidden_size=64 --set vocab_size=1000 -o small/
 run initgen verify small/
 echo
