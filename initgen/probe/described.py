@@ -6,7 +6,7 @@ from initgen.core.errors import BadParameter, InitgenError, quoted
 from initgen.core.shapes import Shape, format_shape
 from initgen.probe import keras, torch
 from initgen.probe.activations import activation
-from initgen.probe.network import Assembly, Network
+from initgen.probe.network import INPUT, Assembly, Network
 from initgen.probe.operations.dense import Embedding
 from initgen.specs.describe import describe
 from initgen.specs.description import Description
@@ -53,7 +53,7 @@ def network_of(
         raise described.layers[0][1].document.error(error.where, error.message, error.hint) from None
     except InitgenError as error:
         raise BadParameter(f"{shown}: {error.message}", error.hint) from None
-    first = next(step.operation for step in assembly.steps if -1 in step.inputs)
+    first = next(step.operation for step in assembly.steps if INPUT in step.inputs)
     return Network(
         title=shown,
         input_shape=shape,

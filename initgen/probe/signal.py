@@ -38,11 +38,11 @@ class _Seen:
 def probe(network: Network, weights: Drawn | Stored, batch: Batch, *, suggest: bool = False) -> NetworkSignal:
     """Run a network forwards and backwards, layer by layer.
 
-    Args:
-        suggest: whether to say which gains and schemes would hold the signal.
-
     In memory are the arrays of the step at hand; the outputs of the others are on disk, and weights are drawn or read
     again on the way back.
+
+    Args:
+        suggest: whether to say which gains and schemes would hold the signal.
 
     Raises:
         BadParameter: a layer gets a shape that it does not take; the message begins with its name.
