@@ -1,5 +1,6 @@
 """``initgen stats``."""
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -128,16 +129,19 @@ def _signals(answers: list["FileStats"], given: dict[str, Any]) -> "list[Network
     """How a signal fares with the weights of each file, where --spec has layers that can be run; for the HTML report."""
     if given["html"] is None or given["spec"] is None:
         return []
+    from dataclasses import replace
+
     from initgen.probe.described import network_of
     from initgen.probe.signal import probe_file
 
+    try:
+        network = network_of(given["spec"], variables=options.variables_of(given["variables"]))
+    except InitgenError:  # not every spec is of a network
+        return []
     found = []
     for answer in answers:
-        try:
-            network = network_of(given["spec"], title=answer.path, variables=options.variables_of(given["variables"]))
-            found.append(probe_file(network, answer.path))
-        except InitgenError:  # not every spec is of a network, nor every file whole
-            continue
+        with contextlib.suppress(InitgenError):  # nor has every file its weights
+            found.append(probe_file(replace(network, title=answer.path), answer.path))
     return found
 
 

@@ -11,6 +11,7 @@ from initgen.engine.write import array
 from initgen.probe.measurement import cosine_of
 from initgen.probe.network import Network
 from initgen.probe.operations.operation import Array, Moments
+from initgen.probe.weights import float32_of
 from initgen.specs.tensor import tensor_spec
 
 # The two samples of a pair begin with this cosine: at 0, two inputs that a symmetric activation never brings together
@@ -71,10 +72,7 @@ def read_batch(path: str, network: Network, seed: int) -> Batch:
     raw = found[0].whole()
     if raw.dtype.kind not in "fiu" and stored.dtype is None:
         raise FormatError(f"{path}: holds {stored.kind}, which are no numbers")
-    with np.errstate(over="ignore"):
-        x: Array = raw.astype(np.float32)
-    if not np.isfinite(x).all():
-        raise FormatError(f"{path}: holds values that are NaN, infinite, or beyond float32")
+    x = float32_of(path, raw)
     square, cosine = float(np.square(x, dtype=np.float64).mean()), cosine_of(x)
     pair = None if cosine is None else cosine * square
     return Batch(x, Moments(float(x.mean(dtype=np.float64)), square, pair=pair), seed)

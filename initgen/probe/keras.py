@@ -16,7 +16,7 @@ from initgen.probe.operations.operation import Operation
 from initgen.probe.operations.pooling import GlobalPooling, Pooling
 from initgen.probe.operations.recurrent import GRU, LSTM, SimpleRNN
 from initgen.probe.operations.shape import Add, Concatenate, Pad, Permute, Reshape
-from initgen.specs.layers.keras.layer import Held, Saved, Sizes, cut, kernel_size, path
+from initgen.specs.layers.keras.layer import Held, Saved, Sizes, cut, kernel_size, path, size
 from initgen.specs.layers.keras.model import KerasModel, Node
 from initgen.specs.layers.keras.plain import InputLayer
 from initgen.specs.layers.layer import LayerError
@@ -134,34 +134,28 @@ def _activated(given: Any) -> Chain:
         return _MAKERS[kind](given.layer, {}, ())
     if given is None:
         return []
-    name, params = _function(given)
+    name = _function(given)
     if name == "softmax":
         return [(Softmax(), {})]
-    found = activation(name, params)
+    found = activation(name)
     return [] if found is LINEAR else [(Applied(found), {})]
 
 
-def _function(given: Any) -> tuple[str, dict[str, Any]]:
+def _function(given: Any) -> str:
     """The name of a function as Keras writes it into configs, or as a user does."""
     if isinstance(given, dict):
         given = given.get("config")
     if not isinstance(given, str):
         raise BadParameter(f"activation = {quoted(given)} is not the name of one", f"known: {', '.join(KNOWN)}")
-    return given, {}
+    return given
 
 
 def _elementwise(given: Any) -> Activation:
-    return LINEAR if given is None else activation(*_function(given))
+    return LINEAR if given is None else activation(_function(given))
 
 
 def _dense(layer: Any, weights: Named, sizes: Sizes) -> Chain:
-    return [(Dense(_size(sizes, -1), layer.units), weights)]
-
-
-def _size(sizes: Sizes, axis: int) -> int:
-    size = sizes[axis]
-    assert size is not None, "its weights have been made"
-    return size
+    return [(Dense(size(sizes, -1), layer.units), weights)]
 
 
 def _convolution(layer: Any, weights: Named, sizes: Sizes) -> Chain:
@@ -332,11 +326,11 @@ def complete(sizes: Sizes, given: Shape | None) -> Shape:
     Raises:
         BadParameter: an axis without a size that the user does not say, or another shape than the model has.
     """
-    shown = "x".join("?" if size is None else str(size) for size in sizes) or "one value"
+    shown = "x".join("?" if extent is None else str(extent) for extent in sizes) or "one value"
     if given is None:
         if None in sizes:
             raise BadParameter(f"the input {shown} has an axis without a size", "--input-shape says it: 20x32")
-        return tuple(size for size in sizes if size is not None)
-    if len(given) != len(sizes) or any(size not in (None, told) for size, told in zip(sizes, given, strict=False)):
+        return tuple(extent for extent in sizes if extent is not None)
+    if len(given) != len(sizes) or any(extent not in (None, told) for extent, told in zip(sizes, given, strict=False)):
         raise BadParameter(f"--input-shape {'x'.join(map(str, given))} is not one of {shown}")
     return given

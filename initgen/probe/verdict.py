@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Literal
 
-from initgen.core.dtypes import DTYPES, DType
+from initgen.core.dtypes import DTYPES
 from initgen.probe.result import Flow, LayerSignal, Limit, Values, Verdict
 
 # A signal is stable if over all layers its mean square stays within a factor of `STABLE`, its size within ten; or of `MOST`
@@ -84,7 +84,7 @@ def _of(
             if values.largest > dtype.largest:
                 yield Limit(name, what, "overflow", layer, number)
                 break
-            if math.sqrt(values.square) < _smallest_normal(dtype):
+            if math.sqrt(values.square) < dtype.normal:
                 yield Limit(name, what, "underflow", layer, number)
                 break
         else:
@@ -109,15 +109,7 @@ def _foretold(
         return
     rate = rates[1] * (len(series) / depth)  # per layer that counts
     growing = rate > 0
-    room = (
-        math.log(dtype.largest / last.largest) if growing else math.log(_smallest_normal(dtype) ** 2 / last.square) / 2
-    )
+    room = math.log(dtype.largest / last.largest) if growing else math.log(dtype.normal**2 / last.square) / 2
     more = room / rate
     if more < _FORESEEN:
         yield Limit(name, what, "overflow" if growing else "underflow", "", depth + math.ceil(more))
-
-
-def _smallest_normal(dtype: DType) -> float:
-    import ml_dtypes
-
-    return float(ml_dtypes.finfo(dtype.numpy).smallest_normal)  # type: ignore[no-untyped-call]

@@ -29,7 +29,7 @@ class Drawn:
 
     def __call__(self, name: str) -> Array:
         try:
-            return _checked(name, array(self.specs[name]))
+            return float32_of(name, array(self.specs[name]))
         except BadParameter as error:
             raise BadParameter(f"{name}: {error.message}", error.hint) from None
 
@@ -47,7 +47,7 @@ class Stored:
     sources: Mapping[str, Source]
 
     def __call__(self, name: str) -> Array:
-        return _checked(f"{self.path}: {name}", self.sources[name].whole())
+        return float32_of(f"{self.path}: {name}", self.sources[name].whole())
 
     def law(self, name: str) -> Moments | None:
         """None: a file says values."""
@@ -76,8 +76,14 @@ def stored(path: str, network: Network) -> Stored:
     return Stored(path, sources)
 
 
-def _checked(shown: str, values: NDArray[np.generic]) -> Array:
-    found: Array = values.astype(np.float32)
+def float32_of(shown: str, values: NDArray[np.generic]) -> Array:
+    """Values as float32.
+
+    Raises:
+        FormatError: some of them are not finite then.
+    """
+    with np.errstate(over="ignore"):
+        found: Array = values.astype(np.float32)
     if not np.isfinite(found).all():
         raise FormatError(f"{shown}: holds values that are NaN, infinite, or beyond float32")
     return found

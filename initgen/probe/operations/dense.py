@@ -48,11 +48,10 @@ def summed(x: Moments, weights: Mapping[str, Moments], terms: float) -> Moments 
 
     None where the weights have a mean that theory cannot pass over.
     """
-    kernel = weights["kernel"]
-    if spread(kernel, terms) is None:
+    scale = spread(weights["kernel"], terms)
+    if scale is None:
         return None
     bias = weights.get("bias", Moments(0.0, 0.0))
-    scale = terms * kernel.square
     pair = None if x.pair is None else scale * x.pair + bias.square
     return Moments(bias.mean, scale * x.square + bias.square, gaussian=True, pair=pair)
 
