@@ -27,6 +27,7 @@ SPECS = [
     ),
     ("gpt2.toml", 148, 124_439_808, {"transformer.h.7.mlp.c_proj.weight": 0.02 / math.sqrt(24)}),
     ("llama.toml", 39, 967_808, {"model.layers.3.mlp.up_proj.weight": 0.02}),
+    ("llama-8b.toml", 291, 8_030_261_248, {"model.layers.31.mlp.up_proj.weight": 0.02}),
     ("seed_he_uniform.json", 4, 7114, {"dense/kernel": math.sqrt(2 / 100), "dense_1/kernel": math.sqrt(2 / 74)}),
     ("conv_selu.toml", 4, 320 + 54_090, {"conv2d/kernel": math.sqrt(1 / 9), "dense/kernel": math.sqrt(2 / 5418)}),
     ("lstm_selu.yaml", 5, 4 * 64 * 97 + 65, {"lstm/lstm_cell/kernel": math.sqrt(1 / 32)}),

@@ -1,16 +1,14 @@
 """``initgen sample``."""
 
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from initgen.cli import options
-from initgen.core.errors import FormatError, printable
+from initgen.cli import options, output
+from initgen.core.errors import printable
 
 if TYPE_CHECKING:
-    from initgen.engine.files import Plan
     from initgen.specs.tensor import TensorSpec
 
 # Options that describe one tensor, and say nothing of a model whose spec says it for each.
@@ -37,6 +35,7 @@ _OF_MODELS = ("like", "preset", "rules", "variables", "only")
 @click.option("--fsync/--no-fsync", default=True, help="Flush the file to disk before it gets its name.")
 @options.threads_option
 @options.json_option
+@click.option("--json-progress", is_flag=True, help="Say on stderr how far it is, a JSON document in each line.")
 @options.quiet_option
 @click.pass_context
 def command(context: click.Context, /, **given: Any) -> int:
@@ -55,8 +54,8 @@ def command(context: click.Context, /, **given: Any) -> int:
     shards of safetensors with their index, or with --format npy a file for each tensor. Without -o one tensor goes to
     standard output as .npy, or, where that is a terminal, is shown and not written.
     """
-    output = given["output"]
-    if given["digest"] and output == "-":
+    path = given["output"]
+    if given["digest"] and path == "-":
         raise click.UsageError("--digest and -o - both want standard output")
     if given["max_shard_size"] is not None:
         from initgen.engine.files import parse_size
@@ -69,18 +68,18 @@ def command(context: click.Context, /, **given: Any) -> int:
     if given["dry_run"]:
         if given["digest"]:
             raise click.UsageError("--dry-run draws nothing, so there is nothing for --digest")
-        return _dry_run(specs, given)
+        return output.dry_run(specs, given)
     if given["check"]:
-        return _check(specs, given)
-    if output is not None and output != "-":
-        return _write(specs, given)
-    if given["as_json"] and output == "-":
+        return output.check(specs, given)
+    if path is not None and path != "-":
+        return output.write(specs, given)
+    if given["as_json"] and path == "-":
         raise click.UsageError("--json and -o - both want standard output")
     if given["digest"]:
-        return _digest(specs, None, given)
-    if given["as_json"] or (output is None and sys.stdout.isatty()):
-        return _show(specs, given)
-    return _stream(specs, given["form"], given["threads"])
+        return output.digest(specs, None, given)
+    if given["as_json"] or (path is None and sys.stdout.isatty()):
+        return output.show(specs, given)
+    return output.stream(specs, given["form"], given["threads"])
 
 
 def _described(context: click.Context, given: dict[str, Any]) -> "list[TensorSpec]":
@@ -127,13 +126,8 @@ def _described(context: click.Context, given: dict[str, Any]) -> "list[TensorSpe
         given["spec"],
         **{key: given[key] for key in ("like", "preset", "rules", "seed", "dtype", "layout", "only")},
         variables=options.variables_of(given["variables"]),
-        warn=lambda message: _warn(message, given["quiet"]),
+        warn=lambda message: output.warn(message, given["quiet"]),
     )
-
-
-def _warn(message: str, quiet: bool) -> None:
-    if not quiet:
-        print(f"warning: {message}", file=sys.stderr)
 
 
 def _option(context: click.Context, name: str) -> str:
@@ -156,7 +150,7 @@ def _warn_if_coarse(specs: "list[TensorSpec]", quiet: bool) -> None:
         spec, std = coarse[0]
         of = f" of {printable(spec.name)}" if len(specs) > 1 else ""
         more = f", and {len(coarse) - 1} more are as small" if len(coarse) > 1 else ""
-        _warn(
+        output.warn(
             f"std {std:.3g}{of} is below {spec.dtype.name}'s smallest normal value {spec.dtype.normal:.3g}"
             f"{more}: values will be coarse",
             quiet,
@@ -173,151 +167,4 @@ def _warn_of_twins(specs: "list[TensorSpec]", quiet: bool) -> None:
     seen: dict[str, str] = {}
     for name in foreign:
         if seen.setdefault(normalize("NFC", name), name) != name:
-            _warn(f"two names look the same and are not: {printable(name)}", quiet)
-
-
-def _plan(specs: "list[TensorSpec]", given: dict[str, Any]) -> "Plan":
-    from initgen.engine.files import plan_files
-    from initgen.engine.output import target_of
-
-    output, size = given["output"], given["max_shard_size"]
-    if not (given["check"] or output.endswith(os.sep) or os.path.isdir(output) or size):
-        target_of(output)  # what cannot be an output at all may have no suffix, and that is not what is wrong with it
-    return plan_files(specs, output, given["form"], size)
-
-
-def _write(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
-    from initgen.cli import clean_up_when_ended
-    from initgen.cli.progress import Progress
-    from initgen.engine.directory import write_plan
-    from initgen.engine.output import in_units
-
-    plan = _plan(specs, given)
-    if any(spec.keras_path for file in plan.files if file.form.name == "hdf5" for spec in file.specs):
-        _warn(f"{plan.path}: has the tensors by their names, and Keras looks for them in a .weights.h5", given["quiet"])
-    clean_up_when_ended()
-    with Progress(sum(spec.nbytes for spec in specs), quiet=given["quiet"]) as progress:
-        written = write_plan(
-            plan, force=given["force"], fsync=given["fsync"], threads=given["threads"], progress=progress
-        )
-    if given["digest"]:
-        _digest(specs, plan, given)
-    elif given["as_json"]:
-        from initgen.report.json import dumps, of_written
-
-        print(dumps(of_written(written, plan)))
-    if not given["quiet"]:
-        if len(specs) == 1:
-            said = f"{specs[0]}, {specs[0].made}"
-        else:
-            files = f" in {len(plan.files)} files" if len(plan.files) > 1 else ""
-            said = f"{len(specs)} tensors, {sum(spec.count for spec in specs):,} parameters{files}"
-        print(f"{written.action} {written.path}: {said}, {in_units(written.nbytes)}", file=sys.stderr)
-    return 0
-
-
-def _check(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
-    from initgen.engine.directory import matches_plan
-
-    output = given["output"]
-    if output is None or output == "-":
-        raise click.UsageError("--check needs the file to check: -o FILE")
-    plan = _plan(specs, given)
-    there = os.path.exists(output)
-    same = there and matches_plan(plan, threads=given["threads"])
-    if given["as_json"]:
-        from initgen.report.json import dumps
-
-        print(dumps({"path": output, "passed": same}))
-    elif same and given["digest"]:
-        _digest(specs, plan, given)
-    said = (
-        f"{output}: {'is' if same else 'is not'} what this description makes"
-        if there
-        else f"{output}: there is no such file"
-    )
-    return _answer(said, 0 if same else 1, given["quiet"])
-
-
-def _answer(message: str, code: int, quiet: bool) -> int:
-    if not quiet:
-        print(message, file=sys.stderr)
-    return code
-
-
-def _dry_run(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
-    from initgen.engine.draw import Tensor
-
-    Tensor.all_of(specs)  # a law that its dtype cannot hold is an error before it is a line of a table
-    plan = _plan(specs, given) if given["output"] not in (None, "-") else None
-    if given["as_json"]:
-        from initgen.report.json import dumps, of_specs
-
-        print(dumps(of_specs(specs, plan)))
-        return 0
-    from initgen.report.console import console
-    from initgen.report.tables import show_specs
-
-    show_specs(console(), specs, plan)
-    return 0
-
-
-def _digest(specs: "list[TensorSpec]", plan: "Plan | None", given: dict[str, Any]) -> int:
-    from initgen.checks.digest import digests_of_files, digests_of_specs
-
-    tensors = digests_of_specs(specs, given["threads"])
-    files = digests_of_files(plan, given["threads"]) if plan else {}
-    if given["as_json"]:
-        from initgen.report.json import dumps, of_digests
-
-        print(dumps(of_digests(specs, tensors, files)))
-        return 0
-    from initgen.core.shapes import format_shape
-
-    # sha256sum -c passes over lines that begin with #, and takes a backslash in front as the sign of an escaped name.
-    for spec in specs:
-        print(f"# {tensors[spec.name]}  {printable(spec.name)} {format_shape(spec.shape)} {spec.dtype.name}")
-    for path, digest in files.items():
-        escaped = path.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
-        print(f"{'' if escaped == path else chr(92)}{digest}  {escaped}")
-    return 0
-
-
-def _stream(specs: "list[TensorSpec]", form: str | None, threads: int | None) -> int:
-    from initgen.engine.write import stream
-    from initgen.formats import FORMATS
-
-    if sys.stdout.isatty():
-        raise click.UsageError("binary data does not go to a terminal; pipe it, or write it to a file with -o FILE")
-    if form is None and len(specs) > 1:
-        raise FormatError(
-            f"there are {len(specs)} tensors, and a .npy stream holds one",
-            "-o FILE, or --format safetensors for the stream",
-        )
-    for data in stream(specs, FORMATS[form or "npy"], threads):
-        sys.stdout.buffer.write(data)
-    return 0
-
-
-def _show(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
-    if len(specs) > 1 or given["spec"] or given["like"]:
-        code = _dry_run(specs, given)
-        if not given["as_json"]:
-            print(
-                "nothing was written: -o FILE.safetensors, .h5 or .npz writes it, -o DIRECTORY/ in shards",
-                file=sys.stderr,
-            )
-        return code
-    (spec,) = specs
-    if given["as_json"]:
-        from initgen.report.json import dumps, of_spec
-
-        print(dumps(of_spec(spec)))
-        return 0
-    from initgen.checks.preview import preview
-    from initgen.report.console import console
-    from initgen.report.text import show_preview
-
-    show_preview(console(), spec, preview(spec, given["threads"]))
-    print("nothing was written: -o FILE.npy, .safetensors or .h5 writes it, a pipe takes it as .npy", file=sys.stderr)
-    return 0
+            output.warn(f"two names look the same and are not: {printable(name)}", quiet)

@@ -10,7 +10,8 @@ from initgen.core.errors import OutputError
 from initgen.engine.draw import Tensor
 from initgen.engine.files import SHARD, Plan
 from initgen.engine.output import Target, check_space, directory_of, flush, linked
-from initgen.engine.write import Progress, Written, fill, matches, write
+from initgen.engine.progress import SILENT, Progress
+from initgen.engine.write import Written, fill, matches, write
 from initgen.formats.parts import INDEX
 
 
@@ -20,7 +21,7 @@ def write_plan(
     force: bool = False,
     fsync: bool = True,
     threads: int | None = None,
-    progress: Progress = lambda nbytes: None,
+    progress: Progress = SILENT,
 ) -> Written:
     """Make the files of a plan; what is there already stays, unless ``force``.
 
@@ -50,9 +51,11 @@ def write_plan(
         for file in plan.files:
             path = os.path.join(stage, file.name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
+            progress.begin(os.path.join(plan.path, file.name), file.nbytes)
             fill(path, list(islice(tensors, len(file.specs))), file.form, threads, progress)
             if fsync:
                 flush(path)
+            progress.end(os.path.join(plan.path, file.name))
         for name, data in plan.beside.items():
             path = os.path.join(stage, name)
             with open(path, "wb") as beside:

@@ -3,7 +3,7 @@
 import errno
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import IO, Literal, cast
@@ -17,11 +17,10 @@ from initgen.engine.draw import Tensor, keep_freed_memory
 from initgen.engine.ordered import ordered
 from initgen.engine.output import appearing, check_space, target_of
 from initgen.engine.plan import Chunk, batches, chunks
+from initgen.engine.progress import SILENT, Progress
 from initgen.formats import Extent, Format
 from initgen.specs.recipe import recipe_of
 from initgen.specs.tensor import TensorSpec
-
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -50,12 +49,9 @@ def write(
     force: bool = False,
     fsync: bool = True,
     threads: int | None = None,
-    progress: Progress = lambda nbytes: None,
+    progress: Progress = SILENT,
 ) -> Written:
     """Make a file with these tensors. A file that is there already stays, unless ``force``.
-
-    Args:
-        progress: called with the bytes that were written since the last call.
 
     Raises:
         FormatError: the format cannot hold them.
@@ -70,8 +66,10 @@ def write(
             return Written(path, "unchanged", os.stat(path).st_size)
         raise OutputError(f"{path}: exists and holds something else", "--force replaces it")
     check_space(target, sum(spec.nbytes for spec in specs))
+    progress.begin(path, sum(spec.nbytes for spec in specs))
     with appearing(target, force=force, fsync=fsync) as temporary:
         size = fill(temporary, tensors, form, threads, progress)
+    progress.end(path)
     return Written(path, "wrote", size)
 
 
@@ -79,20 +77,30 @@ def fill(path: str, tensors: Sequence[Tensor], form: Format, threads: int | None
     """Make the file at ``path``, which nobody reads yet, and say how many bytes it has."""
     keep_freed_memory()
     specs = [tensor.spec for tensor in tensors]
-    headers, recipe = [spec.header for spec in specs], recipe_of(specs)
     if form.sequential:
+        headers, recipe = [spec.header for spec in specs], recipe_of(specs)
         with open(path, "wb") as file:
             form.pack(file, headers, recipe, _pieces(tensors, threads, progress))
         return os.stat(path).st_size
-    extents = form.layout(path, headers, recipe)
+    size, extents = lay_out(path, specs, form)
     descriptor = os.open(path, os.O_RDWR)
     try:
-        size = max([os.fstat(descriptor).st_size, *(extent.offset + extent.nbytes for extent in extents)])
-        _allocate(descriptor, size)
         _fill(descriptor, tensors, extents, threads, progress)
     finally:
         os.close(descriptor)
     return size
+
+
+def lay_out(path: str, specs: Sequence[TensorSpec], form: Format) -> tuple[int, list[Extent]]:
+    """Make a file with everything but its data, and all of its room; its size, and where the data of each tensor goes."""
+    extents = form.layout(path, [spec.header for spec in specs], recipe_of(specs))
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        size = max([os.fstat(descriptor).st_size, *(extent.offset + extent.nbytes for extent in extents)])
+        _allocate(descriptor, size)
+    finally:
+        os.close(descriptor)
+    return size, extents
 
 
 def _allocate(descriptor: int, size: int) -> None:
@@ -159,7 +167,7 @@ def _runs(tensors: Sequence[Tensor], extents: Sequence[Extent]) -> Iterator[Run]
 
 
 def _pieces(
-    tensors: Sequence[Tensor], threads: int | None, progress: Progress = lambda nbytes: None
+    tensors: Sequence[Tensor], threads: int | None, progress: Progress = SILENT
 ) -> Iterator[Iterator[memoryview]]:
     """The data of each tensor in order, in pieces; each has to be taken to its end before the next."""
 

@@ -63,9 +63,9 @@ def test_a_new_directory_holds_the_set_and_nothing_else(kind, tmp_path):
             assert held[name].tobytes() == array(next(spec for spec in specs() if spec.name == name)).tobytes()
 
 
-def test_a_new_directory_appears_with_all_its_files(kind, tmp_path):
+def test_a_new_directory_appears_with_all_its_files(kind, told, tmp_path):
     seen = []
-    make(tmp_path / "m", kind, progress=lambda nbytes: seen.append(os.path.lexists(tmp_path / "m")))
+    make(tmp_path / "m", kind, progress=told(lambda nbytes: seen.append(os.path.lexists(tmp_path / "m"))))
     assert seen
     assert not any(seen)
 
@@ -234,7 +234,7 @@ def test_case_15_a_dtype_that_cannot_hold_its_law_is_refused_before_anything_is_
     assert os.listdir(tmp_path) == []
 
 
-def test_what_appears_meanwhile_is_not_replaced(kind, tmp_path):
+def test_what_appears_meanwhile_is_not_replaced(kind, told, tmp_path):
     top = tmp_path / "m"
 
     def appear(nbytes):
@@ -242,11 +242,11 @@ def test_what_appears_meanwhile_is_not_replaced(kind, tmp_path):
         (top / "theirs").write_text("theirs")
 
     with pytest.raises(OutputError, match="appeared while it was being made"):
-        make(top, kind, progress=appear)
+        make(top, kind, progress=told(appear))
     assert snapshot(tmp_path) == {"m/theirs": b"theirs"}
     last = top / NAMES[kind][-1]
     with pytest.raises(OutputError, match="appeared while it was being made"):
-        make(top, kind, progress=lambda nbytes: last.write_text("theirs"))
+        make(top, kind, progress=told(lambda nbytes: last.write_text("theirs")))
     assert snapshot(top) == {"theirs": b"theirs", NAMES[kind][-1]: b"theirs"}
 
 

@@ -254,10 +254,10 @@ def test_of_two_writers_without_force_exactly_one_wins(attempt, tmp_path):
     assert make(path, spec=(SPEC, OTHER)[winners[0]]).action == "unchanged"
 
 
-def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path):
+def test_a_file_that_appears_meanwhile_is_not_replaced(told, tmp_path):
     path = tmp_path / "file"
     with pytest.raises(OutputError, match="appeared while it was being made") as error:
-        make(path, progress=lambda nbytes: path.write_bytes(b"theirs"))
+        make(path, progress=told(lambda nbytes: path.write_bytes(b"theirs")))
     assert "--force" in error.value.hint
     assert path.read_bytes() == b"theirs"
     assert os.listdir(tmp_path) == ["file"]

@@ -148,10 +148,10 @@ def test_a_format_that_has_no_stream_says_so():
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16", "float8_e4m3fn"])
-def test_progress_adds_up_to_all_bytes(dtype, tmp_path):
+def test_progress_adds_up_to_all_bytes(dtype, told, tmp_path):
     seen = []
     spec = tensor_spec("he_uniform", (1000, 300), dtype=dtype)
-    written = write([spec], str(tmp_path / "w.safetensors"), FORMATS["safetensors"], progress=seen.append)
+    written = write([spec], str(tmp_path / "w.safetensors"), FORMATS["safetensors"], progress=told(seen.append))
     assert sum(seen) == spec.nbytes
     assert written.nbytes == os.stat(written.path).st_size
     np.testing.assert_array_equal(array(spec).shape, (1000, 300))
