@@ -123,9 +123,7 @@ class Tensor:
             np.clip(values, dtype.above(low), dtype.below(high), out=values)
         if dtype.whole:
             return values.astype(dtype.numpy)
-        if dtype.word == 64:
-            return values.astype("<f8", copy=False)
-        return rounding.store(values.astype(np.float32), dtype, np.empty(values.size, np.uint32))
+        return rounding.stored(values if dtype.word == 64 else values.astype(np.float32), dtype)
 
     def _draws(self, law: Law, start: int, count: int) -> NDArray[np.float64]:
         """What a structure is made from: float64 draws of the tensor's stream."""

@@ -41,12 +41,12 @@ class Normal(Law):
         return math.erfc((self.center - x) / self.scale * _SQRT_HALF) / 2
 
     def quantiles(self, tail: "Floats", upper: "Bools") -> "Floats":
-        import numpy as np
-
         from initgen.laws.gaussian import upper_quantile
 
-        z = upper_quantile(tail)
-        return self.center + self.scale * np.where(upper, z, -z)
+        z = _signed(upper_quantile(tail), upper)
+        z *= self.scale
+        z += self.center
+        return z
 
     def standard(self) -> tuple["Normal", float, float]:
         return Normal(0.0, 1.0), self.center, self.scale
@@ -139,9 +139,10 @@ class TruncatedNormal(Law):
         elif b < 0:
             z = -signed_quantile(np.where(upper, normal_tail(-b) - step, below + step))
         else:
-            z = signed_quantile(np.where(upper, above, below) + step)
-            z = np.where(upper, z, -z)
-        return self.center + self.scale * z
+            z = _signed(signed_quantile(step + (above * upper + below * ~upper if above != below else above)), upper)
+        z *= self.scale
+        z += self.center
+        return z
 
     def standard(self) -> tuple["TruncatedNormal", float, float]:
         return TruncatedNormal(0.0, 1.0, *self._cut), self.center, self.scale
@@ -152,6 +153,13 @@ class TruncatedNormal(Law):
             f"normal, mean {self.center:.6g}, std {self.scale:.6g}, cut to [{self.low:.6g}, {self.high:.6g}]"
             f" ({a:.3g} to {b:.3g} std)"
         )
+
+
+def _signed(z: "Floats", upper: "Bools") -> "Floats":
+    """``z`` where ``upper``, and -``z`` elsewhere."""
+    # np.where branches on each, and random bits make that ten times as slow.
+    z *= upper * 2.0 - 1.0
+    return z
 
 
 @lru_cache(maxsize=256)

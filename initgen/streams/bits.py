@@ -6,14 +6,16 @@ nothing of ``SeedSequence`` or ``Generator``, which numpy may improve, takes par
 
 import hashlib
 import threading
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.random import PCG64DXSM
 from numpy.typing import NDArray
 
 VERSION = "native-1"
+
+W = TypeVar("W", bound=np.generic)
 
 
 def key(seed: int, name: str) -> tuple[int, int]:
@@ -49,19 +51,26 @@ class Words:
             "uinteger": 0,
         }
 
-    def words64(self, start: int, count: int) -> NDArray[np.int64]:
-        """64-bit words ``start`` to ``start + count``, read as signed integers."""
+    def blocks64(self, start: int, count: int, size: int) -> Iterator[NDArray[np.int64]]:
+        """64-bit words ``start`` to ``start + count``, read as signed integers, ``size`` at a time.
+
+        They come from the thread's one generator: take them to the end before another stream's.
+        """
         bits = _generator.bits
         bits.state = self._start
         bits.advance(start)
-        return bits.random_raw(count).view(np.int64)
+        for at in range(0, count, size):
+            yield bits.random_raw(min(size, count - at)).view(np.int64)
 
-    def words32(self, start: int, count: int) -> NDArray[np.uint32]:
-        """32-bit words: the low half of each 64-bit word, then its high half."""
+    def blocks32(self, start: int, count: int, size: int) -> Iterator[NDArray[np.uint32]]:
+        """32-bit words ``start`` to ``start + count``, ``size`` at a time, an even number: low half first, then high half."""
+        skip = start % 2
         first = start // 2
-        words = self.words64(first, (start + count + 1) // 2 - first)
-        halves = words.astype("<i8", copy=False).view("<u4").astype(np.uint32, copy=False)
-        return halves[start % 2 : start % 2 + count]
+        for words in self.blocks64(first, (start + count + 1) // 2 - first, size // 2):
+            halves = words.astype("<i8", copy=False).view("<u4").astype(np.uint32, copy=False)[skip : skip + count]
+            count -= halves.size
+            skip = 0
+            yield halves
 
 
 class Joined:
@@ -70,10 +79,19 @@ class Joined:
     def __init__(self, parts: Sequence[tuple[Words, int, int]]) -> None:
         self._parts = parts
 
-    def words64(self, start: int, count: int) -> NDArray[np.int64]:
+    def blocks64(self, start: int, count: int, size: int) -> Iterator[NDArray[np.int64]]:
         """All pieces, as 64-bit words."""
-        return np.concatenate([words.words64(first, size) for words, first, size in self._parts])
+        return _cut(
+            np.concatenate([block for part in self._parts for block in part[0].blocks64(*part[1:], size)]), size
+        )
 
-    def words32(self, start: int, count: int) -> NDArray[np.uint32]:
+    def blocks32(self, start: int, count: int, size: int) -> Iterator[NDArray[np.uint32]]:
         """All pieces, as 32-bit words."""
-        return np.concatenate([words.words32(first, size) for words, first, size in self._parts])
+        return _cut(
+            np.concatenate([block for part in self._parts for block in part[0].blocks32(*part[1:], size)]), size
+        )
+
+
+def _cut(words: NDArray[W], size: int) -> Iterator[NDArray[W]]:
+    for at in range(0, words.size, size):
+        yield words[at : at + size]

@@ -8,15 +8,12 @@ is the law's quantile at p:
 - a uniform law on [-h, h] takes (w + 1/2) * h / 2^(b-1); on [l, h] it takes (w' + 1/2) * (h - l) / 2^b + l, with
   w' = w + 2^(b-1); all in the dtype of the computation, which is float64 for float64 and float32 for the others;
 - another law in float64 takes the quantile itself, ``law.quantiles``;
-- in narrower dtypes the top 16 bits of w choose a line, and the low 16 bits are its argument: c0 + c1 * low, in
-  float32. The line goes through the quantiles at low = 9598 and 55937. In the outermost 128 segments of either end, where the
-  quantile bends too much, the quantile itself is taken in float64 and rounded.
+- in narrower dtypes the top 16 bits of w choose a line, and the low 16 bits are its argument (``lines``).
 
 The value is then held inside the law's support and rounded to the stored dtype (``rounding``).
 """
 
 import math
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -26,16 +23,15 @@ from initgen.core.dtypes import DType
 from initgen.laws import Constant, Law, Uniform
 from initgen.streams import rounding
 from initgen.streams.bits import Joined, Words
+from initgen.streams.lines import Lines, Room, quantiles
+from initgen.streams.table import Table
 
-Floats = NDArray[np.float64]
 F = TypeVar("F", bound=np.floating)
 
-# Where a line meets the quantile: the Chebyshev points of 0 ... 65535, which halve the largest error.
-_LEFT, _RIGHT = 9598, 55937
-# The ends: 128 segments of 2^16 words, p below 0.002. As unsigned words they are one range around 2^31.
-_END = 128 << 16
-# Below this many elements the lines that are used are computed, above it all of them.
-_FEW = 1 << 16
+# Words that are drawn in one go: what a step leaves is still in the cache when the next step takes it.
+_BLOCK32, _BLOCK64 = 1 << 16, 1 << 15
+# From so many elements on, a table of stored values is worth the millisecond that it takes.
+_MANY = 1 << 20
 
 
 class Draw:
@@ -52,70 +48,110 @@ class Draw:
         self.law, self.dtype = law, dtype
         self._low, self._high = rounding.bounds(law, dtype)
         self._clip = math.isfinite(self._low) or math.isfinite(self._high)
-        self._all = dtype.word == 32 and count > _FEW and not isinstance(law, Uniform | Constant)
-        if self._all:
-            _lines_of(law)  # now, and not in several threads at once
+        self._table = None
+        if isinstance(law, Uniform):
+            self._clip = self._leaves(law)
+        elif dtype.word == 32 and not isinstance(law, Constant):
+            self._lines = Lines(law, self._low, self._high, count)
+            if count >= _MANY and dtype.itemsize <= 2:
+                table = Table(self._along_a_line, dtype)
+                self._table = table if table.helps else None
 
     def __call__(self, words: Words | Joined, start: int, count: int) -> NDArray[np.generic]:
         """Elements ``start`` to ``start + count``, little-endian as stored (bfloat16 as its bits)."""
         if self.dtype.whole:
             return np.full(count, int(self._low), self.dtype.numpy)
         if isinstance(self.law, Constant):
-            return self._stored(np.full(count, self._low))
+            return rounding.stored(
+                np.full(count, self._low, np.float64 if self.dtype.word == 64 else np.float32), self.dtype
+            )
+        out = rounding.empty(count, self.dtype)
         if self.dtype.word == 64:
-            return self._stored(self._draw64(words.words64(start, count)))
-        return self._stored(self._draw32(words.words32(start, count)))
-
-    def _stored(self, values: NDArray[Any]) -> NDArray[np.generic]:
-        if self._clip:
-            np.clip(values, values.dtype.type(self._low), values.dtype.type(self._high), out=values)
-        if self.dtype.word == 64:
-            return values.astype("<f8", copy=False)
-        values32 = values.astype(np.float32, copy=False)
-        return rounding.store(values32, self.dtype, np.empty(0 if self.dtype.itemsize == 4 else values.size, np.uint32))
-
-    def _draw64(self, words: NDArray[np.int64]) -> Floats:
-        if not isinstance(self.law, Uniform):
-            return _quantiles(self.law, words, 64)
-        low, high = self.law.support
-        if low == -high:
-            return _scale(words.astype(np.float64) + 0.5, high, 2.0**-63)
-        from_low = (words.view(np.uint64) ^ np.uint64(1 << 63)).astype(np.float64) + 0.5
-        return _scale(from_low, high - low, 2.0**-64) + low
-
-    def _draw32(self, words: NDArray[np.uint32]) -> NDArray[np.float32]:
-        if isinstance(self.law, Uniform):
-            return self._uniform32(words)
-        part = np.right_shift(words, np.uint32(16))
-        line = part.astype(np.int64)
-        np.bitwise_and(words, np.uint32(0xFFFF), out=part)
-        values = part.view(np.int32).astype(np.float32)
-        if not self._all:
-            used, line = np.unique(line, return_inverse=True)
-            offset, slope = _scaled(_lines(self.law.standard()[0], used), self.law)
+            self._fill64(words, start, out)
+        elif isinstance(self.law, Uniform):
+            self._fill32(self.law, words, start, out)
         else:
-            offset, slope = _lines_of(self.law)
-        # mode="wrap" spares take its range check, which costs as much as the take.
-        term = np.take(slope, line, mode="wrap")
-        np.multiply(values, term, out=values)
-        np.take(offset, line, mode="wrap", out=term)
-        np.add(values, term, out=values)
-        np.subtract(words, np.uint32((1 << 31) - _END), out=part)
-        ends = np.flatnonzero(part < np.uint32(2 * _END))
-        if ends.size:
-            values[ends] = _quantiles(self.law, words[ends].view(np.int32).astype(np.int64), 32)
+            self._fill_by_lines(words, start, out)
+        return out
+
+    def _along_a_line(self, words: NDArray[np.uint32]) -> NDArray[np.float32]:
+        values = np.empty(words.size, np.float32)
+        self._lines.fill(words, values, Room(words.size))
         return values
 
-    def _uniform32(self, words: NDArray[np.uint32]) -> NDArray[np.float32]:
-        low, high = self.law.support
-        if low == -high:
-            values = words.view(np.int32).astype(np.float32)
-            np.add(values, np.float32(0.5), out=values)
-            return _scale(values, high, 2.0**-31)
-        values = (words ^ np.uint32(1 << 31)).astype(np.float32)
+    def _leaves(self, law: Uniform) -> bool:
+        """Whether a draw may leave the bounds. Draws grow with their words, so that the least and the largest tell."""
+        if self.dtype.word == 64:
+            first, last = _uniform64(law, np.array([-(2**63), 2**63 - 1])).tolist()
+        else:
+            outermost = np.empty(2, np.float32)
+            _uniform32(law, np.array([2**31, 2**31 - 1], np.uint32), outermost)
+            first, last = outermost.tolist()
+        return bool(first < self._low or last > self._high)
+
+    def _fill64(self, words: Words | Joined, start: int, out: NDArray[Any]) -> None:
+        at = 0
+        for block in words.blocks64(start, out.size, _BLOCK64):
+            values = _uniform64(self.law, block) if isinstance(self.law, Uniform) else quantiles(self.law, block, 64)
+            if self._clip:
+                np.clip(values, self._low, self._high, out=values)
+            out[at : at + block.size] = values
+            at += block.size
+
+    def _fill32(self, law: Uniform, words: Words | Joined, start: int, out: NDArray[Any]) -> None:
+        at = 0
+        for block in words.blocks32(start, out.size, _BLOCK32):
+            part = out[at : at + block.size]
+            values = self._floats(part)
+            _uniform32(law, block, values)
+            if self._clip:
+                np.clip(values, np.float32(self._low), np.float32(self._high), out=values)
+            rounding.store(values, self.dtype, part)
+            at += block.size
+
+    def _fill_by_lines(self, words: Words | Joined, start: int, out: NDArray[Any]) -> None:
+        at = 0
+        room = Room(min(out.size, _BLOCK32))
+        left: list[tuple[NDArray[np.intp], NDArray[np.uint32]]] = []
+        for block in words.blocks32(start, out.size, _BLOCK32):
+            part = out[at : at + block.size]
+            if self._table:
+                rest = self._table.fill(block, part, room)
+            else:
+                values = self._floats(part)
+                rest = self._lines.fill(block, values, room)
+                rounding.store(values, self.dtype, part)
+            left.append((rest + at, block[rest]))
+            at += block.size
+        if left:  # in one go, as each of many short calls costs more than what it computes
+            places, rest_words = (np.concatenate(parts) for parts in zip(*left, strict=True))
+            values = self._lines(rest_words) if self._table else self._lines.ends(rest_words)
+            out[places] = rounding.stored(values, self.dtype)
+
+    def _floats(self, part: NDArray[Any]) -> NDArray[np.float32]:
+        """Room for the float32 values of a part of the output: itself where it is of float32."""
+        return part if part.dtype == np.float32 else np.empty(part.size, np.float32)
+
+
+def _uniform64(law: Uniform, words: NDArray[np.int64]) -> NDArray[np.float64]:
+    low, high = law.support
+    if low == -high:
+        return _scale(words.astype(np.float64) + 0.5, high, 2.0**-63)
+    from_low = (words.view(np.uint64) ^ np.uint64(1 << 63)).astype(np.float64) + 0.5
+    return _scale(from_low, high - low, 2.0**-64) + low
+
+
+def _uniform32(law: Uniform, words: NDArray[np.uint32], values: NDArray[np.float32]) -> None:
+    low, high = law.support
+    if low == -high:
+        np.copyto(values, words.view(np.int32), casting="unsafe")
+        np.add(values, np.float32(0.5), out=values)
+        _scale(values, high, 2.0**-31)
+    else:
+        np.copyto(values, words ^ np.uint32(1 << 31), casting="unsafe")
         np.add(values, np.float32(0.5), out=values)
         _scale(values, high - low, 2.0**-32)
-        return np.add(values, np.float32(low), out=values)
+        np.add(values, np.float32(low), out=values)
 
 
 def _scale(values: NDArray[F], factor: float, power: float) -> NDArray[F]:
@@ -126,38 +162,3 @@ def _scale(values: NDArray[F], factor: float, power: float) -> NDArray[F]:
         power = 1.0
     np.multiply(values, kind(factor * power), out=values)
     return values
-
-
-def _quantiles(law: Law, words: NDArray[np.int64], bits: int) -> Floats:
-    """The law's quantiles at (w + 1/2) / 2^bits + 1/2, each counted from its nearer end."""
-    # From the lower end w + 2^(b-1) words lie before this one; from the upper end 2^(b-1) - 1 - w do.
-    upper = words >= 0
-    last = np.int64(2 ** (bits - 1) - 1)
-    before = (words ^ np.where(upper, last, ~last)).astype(np.float64)
-    return law.quantiles((before + 0.5) * 2.0**-bits, upper)
-
-
-def _lines(law: Law, segments: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Offset and slope of the line of each of ``segments`` (the top 16 bits of a word, unsigned)."""
-    first = segments.astype(np.uint16).view(np.int16).astype(np.int64) << 16
-    left, right = (_quantiles(law, first + low, 32) for low in (_LEFT, _RIGHT))
-    slope = (right - left) / (_RIGHT - _LEFT)
-    return left - slope * _LEFT, slope
-
-
-@lru_cache(maxsize=4)
-def _all_lines(law: Law) -> tuple[Floats, Floats]:
-    return _lines(law, np.arange(1 << 16))
-
-
-# A model has few laws that differ; the tables of one are 512 kB.
-@lru_cache(maxsize=32)
-def _lines_of(law: Law) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    return _scaled(_all_lines(law.standard()[0]), law)
-
-
-def _scaled(lines: tuple[Floats, Floats], law: Law) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The lines of a standard law as those of ``law``, rounded to float32."""
-    _, shift, scale = law.standard()
-    offset, slope = lines
-    return (offset * scale + shift).astype(np.float32), (slope * scale).astype(np.float32)

@@ -187,8 +187,9 @@ def test_the_words_of_the_native_stream_make_the_stored_law(name, dtype):
 class EvenWords:
     """Words at even distances, in place of a random stream."""
 
-    def words32(self, start, count):
-        return np.arange(start, start + count, dtype=np.uint32) * np.uint32(32) + np.uint32(16)
+    def blocks32(self, start, count, size):
+        for at in range(start, start + count, size):
+            yield np.arange(at, min(at + size, start + count), dtype=np.uint32) * np.uint32(32) + np.uint32(16)
 
 
 @pytest.mark.parametrize("dtype", NARROW)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from initgen.streams import bits
-from initgen.streams.bits import Words
+from initgen.streams.bits import Joined, Words
 
 reference = runpy.run_path(str(Path(__file__).with_name("reference.py")))
 
@@ -29,13 +29,21 @@ SEEDS = (0, 1, 7, 2**63, 2**64 - 1)
 NAMES = ("", "weight", "layers.0.attn.q_proj.weight", "größe/重み")
 
 
+def words32(words, start, count, size=1 << 16):
+    return np.concatenate([np.empty(0, np.uint32), *words.blocks32(start, count, size)])
+
+
+def words64(words, start, count, size=1 << 16):
+    return np.concatenate([np.empty(0, np.int64), *words.blocks64(start, count, size)])
+
+
 @pytest.mark.parametrize("seed", PUBLISHED)
 def test_the_generator_gives_the_published_words(seed, monkeypatch):
     (state, increment), first, last = PUBLISHED[seed]
     assert tuple(reference["word64"](state, increment, i) for i in (0, 1, 2)) == first
     assert tuple(reference["word64"](state, increment, i) for i in (997, 998, 999)) == last
     monkeypatch.setattr(bits, "key", lambda seed, name: (state, increment))
-    words = Words(0, "").words64(0, 1000).view(np.uint64)
+    words = words64(Words(0, ""), 0, 1000).view(np.uint64)
     assert tuple(words[:3].tolist()) == first
     assert tuple(words[-3:].tolist()) == last
 
@@ -47,7 +55,7 @@ def test_the_key_is_the_digest_of_version_seed_and_name(seed, name):
 
 
 def test_every_seed_and_name_has_its_own_stream():
-    firsts = {Words(seed, name).words64(0, 1)[0] for seed in SEEDS for name in NAMES}
+    firsts = {words64(Words(seed, name), 0, 1)[0] for seed in SEEDS for name in NAMES}
     assert len(firsts) == len(SEEDS) * len(NAMES)
 
 
@@ -55,15 +63,24 @@ def test_every_seed_and_name_has_its_own_stream():
 def test_words_are_those_of_the_contract_at_any_position(start):
     words = Words(7, "weight")
     wide = [reference["word"](7, "weight", start + i, 64) for i in range(20)]
-    assert words.words64(start, 20).tolist() == wide
+    assert words64(words, start, 20).tolist() == wide
     narrow = [reference["word"](7, "weight", start + i, 32) for i in range(20)]
-    assert words.words32(start, 20).view(np.int32).tolist() == narrow
+    assert words32(words, start, 20).view(np.int32).tolist() == narrow
 
 
 def test_any_window_is_a_slice_of_the_whole():
     words = Words(3, "")
-    whole32, whole64 = words.words32(0, 5000), words.words64(0, 5000)
+    whole32, whole64 = words32(words, 0, 5000), words64(words, 0, 5000)
     rng = np.random.default_rng(1)
     for start, count in zip(rng.integers(0, 4500, 200).tolist(), rng.integers(0, 500, 200).tolist(), strict=True):
-        assert np.array_equal(words.words32(start, count), whole32[start : start + count])
-        assert np.array_equal(words.words64(start, count), whole64[start : start + count])
+        for size in (2, 64, 1 << 16):
+            assert np.array_equal(words32(words, start, count, size), whole32[start : start + count])
+            assert np.array_equal(words64(words, start, count, size), whole64[start : start + count])
+
+
+def test_pieces_of_several_streams_are_joined_end_to_end():
+    parts = [(Words(3, ""), 5, 100), (Words(4, "a"), 0, 7), (Words(3, ""), 6, 1)]
+    for take in (words32, words64):
+        whole = np.concatenate([take(words, start, count) for words, start, count in parts])
+        for size in (2, 64, 1 << 16):
+            assert np.array_equal(take(Joined(parts), 0, 108, size), whole)

@@ -35,7 +35,7 @@ LAWS = [
     ("constant", -0.1),
 ]
 KINDS = {"uniform": Uniform, "normal": Normal, "truncated": TruncatedNormal, "constant": Constant}
-FEW, MANY = 1, 10**6  # how large the whole tensor is: it chooses a way of computing
+FEW, MANY, MOST = 1, 10**6, 10**7  # how large the whole tensor is: it chooses a way of computing
 
 
 def law_of(law):
@@ -62,16 +62,18 @@ class Chosen:
     def __init__(self, words):
         self.words = words
 
-    def words32(self, start, count):
-        return self.words[start : start + count].astype(np.int32).view(np.uint32)
+    def blocks32(self, start, count, size):
+        for at in range(start, start + count, size):
+            yield self.words[at : min(at + size, start + count)].astype(np.int32).view(np.uint32)
 
-    def words64(self, start, count):
-        return self.words[start : start + count].astype(np.int64)
+    def blocks64(self, start, count, size):
+        for at in range(start, start + count, size):
+            yield self.words[at : min(at + size, start + count)].astype(np.int64)
 
 
-def values_at(law, dtype, words):
+def values_at(law, dtype, words, whole=MANY):
     words = np.array(words, np.int64)
-    return Draw(law, DTYPES[dtype], MANY)(Chosen(words), 0, words.size)
+    return Draw(law, DTYPES[dtype], whole)(Chosen(words), 0, words.size)
 
 
 def mixed_words(bits):
@@ -89,7 +91,7 @@ def mixed_words(bits):
 def test_every_value_is_the_one_the_contract_gives(law, dtype):
     for start in (0, 2**35 + 1):
         expected = [reference["value"](law, dtype, 11, "a/b", start + i) for i in range(150)]
-        for whole in (FEW, MANY):
+        for whole in (FEW, MANY, MOST):
             drawn = Draw(law_of(law), DTYPES[dtype], whole)(Words(11, "a/b"), start, 150)
             assert drawn.tobytes() == stored(expected, dtype)
 
@@ -100,7 +102,30 @@ def test_every_kind_of_word_has_the_value_the_contract_gives(law, dtype, monkeyp
     words = mixed_words(DTYPES[dtype].word)
     monkeypatch.setitem(reference["value"].__globals__, "word", lambda seed, name, index, bits: words[index])
     expected = [reference["value"](law, dtype, 0, "", i) for i in range(len(words))]
-    assert values_at(law_of(law), dtype, words).tobytes() == stored(expected, dtype)
+    for whole in (FEW, MANY, MOST):
+        assert values_at(law_of(law), dtype, words, whole).tobytes() == stored(expected, dtype)
+
+
+@pytest.mark.parametrize("dtype", [dtype.name for dtype in FLOATS if dtype.itemsize < 4])
+@pytest.mark.parametrize("law", [law for law in LAWS if law[0] != "constant"], ids=str)
+def test_the_table_of_a_narrow_dtype_has_what_its_lines_give(law, dtype):
+    rng = np.random.default_rng(6)
+    segments = np.arange(-(2**15), 2**15)[:, None] << 16
+    words = (segments + np.append(rng.integers(0, 2**16, 6), [0, 2**16 - 1])).ravel()
+    by_table, by_lines = (values_at(law_of(law), dtype, words, whole) for whole in (MOST, MANY))
+    assert by_table.tobytes() == by_lines.tobytes()
+    # The words around each change from one value to the next, which the table has to know to the word.
+    bits = by_lines.view(f"u{by_lines.itemsize}")
+    low = words[:-1][bits[1:] != bits[:-1]][:20_000]
+    high = words[1:][bits[1:] != bits[:-1]][:20_000]
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        same = values_at(law_of(law), dtype, middle).view(bits.dtype) == values_at(law_of(law), dtype, low).view(
+            bits.dtype
+        )
+        low, high = np.where(same, middle, low), np.where(same, high, middle)
+    around = np.concatenate([low, high])
+    assert values_at(law_of(law), dtype, around, MOST).tobytes() == values_at(law_of(law), dtype, around).tobytes()
 
 
 @pytest.mark.parametrize("dtype", [dtype.name for dtype in FLOATS])
@@ -109,7 +134,7 @@ def test_any_slice_is_that_of_the_whole(law, dtype):
     words, count = Words(5, "w"), 70_001
     whole = Draw(law_of(law), DTYPES[dtype], count)(words, 0, count)
     for start, size in ((0, 1), (1, 1), (1, 4097), (32_767, 2), (65_535, 3), (70_000, 1), (12_345, 0), (3, 69_990)):
-        for way in (FEW, MANY):
+        for way in (FEW, MANY, MOST):
             part = Draw(law_of(law), DTYPES[dtype], way)(words, start, size)
             assert part.tobytes() == whole[start : start + size].tobytes()
 

@@ -19,7 +19,7 @@ NARROW = {
 
 
 def _stored(values, dtype):
-    return rounding.store(values.copy(), DTYPES[dtype], np.empty(values.size, np.uint32))
+    return rounding.stored(values, DTYPES[dtype])
 
 
 def _patterns():
