@@ -23,18 +23,27 @@ from initgen.specs.description import Description
 from initgen.specs.tensor import TensorSpec, tensor_spec
 
 
-def sample(scheme: str, shape: Sequence[int], *, seed: int = 0, **options: Any) -> NDArray[np.generic]:
+def sample(
+    scheme: str, shape: Sequence[int], *, seed: int = 0, elements: slice | None = None, **options: Any
+) -> NDArray[np.generic]:
     """A new array of ``shape`` drawn by ``scheme``: the values that ``initgen sample`` writes for the same description.
 
     Args:
         scheme: a name, with parameters if need be: ``"truncated_normal:stddev=0.02"``.
         seed: from 0 to 2^64 - 1.
+        elements: draw only these, in C order and without a step, as one axis; at no cost for the others.
         options: those of `tensor`.
 
     Raises:
         InitgenError: no such scheme, or a parameter or shape it has no answer for.
     """
-    return array(tensor(scheme, shape, seed=seed, **options))
+    spec = tensor(scheme, shape, seed=seed, **options)
+    if elements is None:
+        return array(spec)
+    start, end, step = elements.indices(spec.count)
+    if step != 1:
+        raise BadParameter(f"elements = {elements} must have no step")
+    return array(spec.elements(start, max(start, end)))
 
 
 def tensor(scheme: str, shape: Sequence[int], *, seed: int = 0, name: str = "weight", **options: Any) -> TensorSpec:

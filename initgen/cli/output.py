@@ -19,7 +19,7 @@ def warn(message: str, quiet: bool) -> None:
         print(f"warning: {message}", file=sys.stderr)
 
 
-def _plan(specs: "list[TensorSpec]", given: dict[str, Any]) -> "Plan":
+def plan_of(specs: "list[TensorSpec]", given: dict[str, Any]) -> "Plan":
     from initgen.engine.files import plan_files
     from initgen.engine.output import target_of
 
@@ -35,7 +35,7 @@ def write(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
     from initgen.engine.directory import write_plan
     from initgen.engine.output import in_units
 
-    plan = _plan(specs, given)
+    plan = plan_of(specs, given)
     if any(spec.keras_path for file in plan.files if file.form.name == "hdf5" for spec in file.specs):
         warn(f"{plan.path}: has the tensors by their names, and Keras looks for them in a .weights.h5", given["quiet"])
     clean_up_when_ended()
@@ -66,7 +66,7 @@ def check(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
     output = given["output"]
     if output is None or output == "-":
         raise click.UsageError("--check needs the file to check: -o FILE")
-    plan = _plan(specs, given)
+    plan = plan_of(specs, given)
     there = os.path.exists(output)
     same = there and matches_plan(plan, threads=given["threads"])
     if given["as_json"]:
@@ -89,11 +89,12 @@ def _answer(message: str, code: int, quiet: bool) -> int:
     return code
 
 
-def dry_run(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
+def dry_run(specs: "list[TensorSpec]", given: dict[str, Any], plan: "Plan | None" = None) -> int:
     from initgen.engine.draw import Tensor
 
     Tensor.all_of(specs)  # a law that its dtype cannot hold is an error before it is a line of a table
-    plan = _plan(specs, given) if given["output"] not in (None, "-") else None
+    if plan is None and given["output"] not in (None, "-"):
+        plan = plan_of(specs, given)
     if given["as_json"]:
         from initgen.report.json import dumps, of_specs
 
@@ -144,7 +145,7 @@ def stream(specs: "list[TensorSpec]", form: str | None, threads: int | None) -> 
 
 
 def show(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
-    if len(specs) > 1 or given["spec"] or given["like"]:
+    if len(specs) > 1 or ((given["spec"] or given["like"]) and given["elements"] is None):
         code = dry_run(specs, given)
         if not given["as_json"]:
             print(

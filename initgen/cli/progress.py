@@ -25,7 +25,7 @@ class _Shown(Progress):
         self.path = path
 
     def __call__(self, nbytes: int) -> None:
-        self.done += nbytes
+        self.done = min(self.done + nbytes, self.total)  # a file that is found wrong is gone through twice
 
     def __enter__(self) -> "_Shown":
         return self

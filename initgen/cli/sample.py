@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from initgen.cli import options, output
+from initgen.cli import options, output, shards
 from initgen.core.errors import printable
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ _OF_MODELS = ("like", "preset", "rules", "variables", "only")
 @options.kernel_options
 @options.format_option
 @click.option("--max-shard-size", metavar="SIZE", help="Of a shard in a directory, like 500MB.  [default: 5GB]")
+@click.option("--shard", metavar="I/N", help="Make part I of N of the directory's files; --finish is the last step.")
+@click.option("--finish", is_flag=True, help="Check all files that --shard made, and write the index.")
+@click.option("--resume", is_flag=True, help="Make file by file, and go on with what an interrupted run left.")
+@click.option("--elements", metavar="A:B", help="Only elements A to B, without B, of the one tensor, as one axis.")
 @click.option("--force", "-f", is_flag=True, help="Replace a file that holds something else.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 0 if the file is what this makes, 1 if not.")
 @click.option("--dry-run", is_flag=True, help="Write nothing; show every tensor, its law and its size.")
@@ -61,13 +65,18 @@ def command(context: click.Context, /, **given: Any) -> int:
         from initgen.engine.files import parse_size
 
         given["max_shard_size"] = parse_size(given["max_shard_size"])
+    parts = shards.Parts.of(given)
     given["seed"] = options.seed_of(given["seed"], quiet=given["quiet"])
     specs = _described(context, given)
+    if given["elements"] is not None:
+        specs = [shards.elements(specs, given)]
     _warn_if_coarse(specs, given["quiet"])
     _warn_of_twins(specs, given["quiet"])
+    if given["dry_run"] and given["digest"]:
+        raise click.UsageError("--dry-run draws nothing, so there is nothing for --digest")
+    if parts:
+        return parts.make(specs, given)
     if given["dry_run"]:
-        if given["digest"]:
-            raise click.UsageError("--dry-run draws nothing, so there is nothing for --digest")
         return output.dry_run(specs, given)
     if given["check"]:
         return output.check(specs, given)

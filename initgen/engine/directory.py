@@ -8,8 +8,8 @@ from itertools import islice
 
 from initgen.core.errors import OutputError
 from initgen.engine.draw import Tensor
-from initgen.engine.files import SHARD, Plan
-from initgen.engine.output import Target, check_space, directory_of, flush, linked
+from initgen.engine.files import Plan
+from initgen.engine.output import Target, check_space, directory_of, flush, holds, linked
 from initgen.engine.progress import SILENT, Progress
 from initgen.engine.write import Written, fill, matches, write
 from initgen.formats.parts import INDEX
@@ -92,8 +92,7 @@ def matches_plan(plan: Plan, threads: int | None = None) -> bool:
 
 def _holds(target: Target, name: str, data: bytes) -> bool:
     """Whether a small file of a directory is what it should be."""
-    with open(os.path.join(target.real, name), "rb") as file:
-        return file.read(len(data) + 1) == data
+    return holds(os.path.join(target.real, name), data)
 
 
 @contextlib.contextmanager
@@ -179,9 +178,7 @@ def _exists(target: Target, name: str) -> bool:
 
 def _stale(plan: Plan, target: Target) -> list[str]:
     """Files of another sharded checkpoint in the same directory, which its readers would take for part of this one."""
-    if not os.path.isdir(target.real) or plan.files[0].form.name != "safetensors":
-        return []
-    return sorted(name for name in os.listdir(target.real) if SHARD.fullmatch(name) and name not in plan.names)
+    return plan.stale(os.listdir(target.real)) if os.path.isdir(target.real) else []
 
 
 def _size(plan: Plan, target: Target) -> int:

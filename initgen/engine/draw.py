@@ -1,6 +1,7 @@
 """Draws the elements of a described tensor, as they are stored."""
 
 import math
+import os
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from initgen.core.dtypes import DTYPES, DType
 from initgen.core.errors import BadParameter
+from initgen.engine.output import in_units
 from initgen.engine.plan import CHUNK, Chunk
 from initgen.laws import Law
 from initgen.schemes.structure import Structure
@@ -30,6 +32,19 @@ def keep_freed_memory() -> None:
     np.empty(31 << 20, np.uint8)
 
 
+def _check_memory(made: Structure) -> None:
+    """Refuse to make as a whole, in float64, what the machine's memory cannot hold."""
+    try:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows does not say
+        return
+    nbytes = math.prod(made.shape) * 8
+    if nbytes > memory:
+        raise BadParameter(
+            f"{made}: is made as a whole, which takes over {in_units(nbytes)} of memory; there are {in_units(memory)}"
+        )
+
+
 class Tensor:
     """One tensor, ready to be drawn piece by piece, by several threads at once.
 
@@ -44,6 +59,8 @@ class Tensor:
         self.spec = spec
         made = spec.made
         law = spec.element_law
+        if isinstance(made, Structure) and law is None:
+            _check_memory(made)
         self._draw = draw or (Draw(law, spec.dtype, spec.count) if law else None)
         self._zeros = made.zeros if isinstance(made, Structure) else (0, 0)
         if isinstance(made, Structure) and made.largest > spec.dtype.largest:
@@ -64,7 +81,10 @@ class Tensor:
             members = [batch[number] for number in numbers]
             first = tensors[members[0].tensor]
             assert first._draw is not None
-            parts = [(tensors[chunk.tensor].words, chunk.start, chunk.count) for chunk in members]
+            parts = [
+                (tensors[chunk.tensor].words, tensors[chunk.tensor].spec.first + chunk.start, chunk.count)
+                for chunk in members
+            ]
             together = first._draw(Joined(parts), 0, sum(chunk.count for chunk in members)).view(np.uint8)
             at = 0
             for number, chunk in zip(numbers, members, strict=True):
@@ -98,13 +118,14 @@ class Tensor:
 
     def __call__(self, start: int, count: int) -> NDArray[np.generic]:
         """Elements ``start`` to ``start + count``: little-endian, bfloat16 as its bits."""
+        first = self.spec.first + start
         if self._draw:
-            return self._blank(self._draw(self.words, start, count), start)
-        return self._whole()[start : start + count]
+            return self._blank(self._draw(self.words, first, count), start)
+        return self._whole()[first : first + count]
 
     def _blank(self, drawn: NDArray[Any], start: int, unit: int = 1) -> NDArray[Any]:
         """What was drawn from element ``start`` on, ``unit`` numbers for each, with zeros where they belong."""
-        first, end = self._zeros
+        first, end = (at - self.spec.first for at in self._zeros)
         if first < end:
             drawn[max(first - start, 0) * unit : max(end - start, 0) * unit] = 0
         return drawn

@@ -4,7 +4,7 @@ import itertools
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from initgen.core.errors import BadParameter, FormatError, UnknownName
@@ -63,6 +63,12 @@ class Plan:
     def names(self) -> list[str]:
         """The files below the output, the index last: as long as it is not there, the set is not."""
         return [*(file.name for file in self.files), *self.beside]
+
+    def stale(self, names: Iterable[str]) -> list[str]:
+        """Those of these names that are of another sharded checkpoint, whose readers would mix it up with this one."""
+        if not any(file.form.name == "safetensors" for file in self.files):
+            return []
+        return sorted({name for name in names if SHARD.fullmatch(name)}.difference(self.names))
 
 
 def plan_files(specs: Sequence[TensorSpec], path: str, form: str | None = None, max_shard: int | None = None) -> Plan:

@@ -83,7 +83,8 @@ def flush(path: str) -> None:
 
 def check_space(target: Target, nbytes: int) -> None:
     """Refuse what the disk has no room for, before any of it is written."""
-    disk = os.statvfs(os.path.dirname(target.real))
+    # A directory that is there may be the root of a disk of its own.
+    disk = os.statvfs(target.real if os.path.isdir(target.real) else os.path.dirname(target.real))
     free = disk.f_bavail * disk.f_frsize
     if nbytes > free:
         raise OutputError(f"{target.path}: needs {in_units(nbytes)}, and the disk has {in_units(free)} free")
@@ -124,20 +125,34 @@ def appearing(target: Target, *, force: bool, fsync: bool) -> Iterator[str]:
                 os.unlink(temporary)
 
 
-def write_text(path: str, text: str, *, force: bool) -> None:
-    """Make a text file; one that is there with the same text stays.
+def holds(path: str, data: bytes) -> bool:
+    """Whether a small file that is there has these bytes."""
+    with open(path, "rb") as file:
+        return file.read(len(data) + 1) == data
+
+
+def write_bytes(path: str, data: bytes, *, force: bool, fsync: bool = True) -> None:
+    """Make a small file; one that is there with the same bytes stays.
 
     Raises:
         OutputError: the path cannot be written, or holds something else and not ``force``.
     """
     target = target_of(path)
     if target.mode is not None and not force:
-        with open(target.real, "rb") as file:
-            if file.read() == text.encode():
-                return
+        if holds(target.real, data):
+            return
         raise OutputError(f"{path}: exists and holds something else", "--force replaces it")
-    with appearing(target, force=force, fsync=True) as temporary, open(temporary, "wb") as file:
-        file.write(text.encode())
+    with appearing(target, force=force, fsync=fsync) as temporary, open(temporary, "wb") as file:
+        file.write(data)
+
+
+def write_text(path: str, text: str, *, force: bool) -> None:
+    """Make a text file; one that is there with the same text stays.
+
+    Raises:
+        OutputError: the path cannot be written, or holds something else and not ``force``.
+    """
+    write_bytes(path, text.encode(), force=force)
 
 
 def _settle(temporary: str, target: Target, *, force: bool, fsync: bool) -> None:

@@ -17,10 +17,16 @@ class Store(Protocol):
     path: str
 
     def names(self) -> Iterator[str]:
-        """The files that are there, in no order, at any depth. None where the directory itself is not there."""
+        """The files that are there, in no order, at any depth. None where the directory itself is not there.
+
+        Hidden ones, as temporary ones are, need not be among them.
+        """
 
     def matches(self, file: File, progress: Progress) -> bool:
         """Whether a file that is there is what `write` would make: every byte is read, and drawn anew."""
+
+    def check_room(self, nbytes: int) -> None:
+        """Refuse what there is no place for, before any of it is written; where nobody knows, nothing is refused."""
 
     def write(self, file: File, progress: Progress, *, force: bool) -> int:
         """Make a file whole, with its directories, and say how many bytes it has.

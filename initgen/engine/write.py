@@ -223,7 +223,9 @@ def array(spec: TensorSpec, threads: int | None = None) -> NDArray[np.generic]:
     return flat.reshape(spec.shape)
 
 
-def matches(specs: Sequence[TensorSpec], path: str, form: Format, threads: int | None = None) -> bool:
+def matches(
+    specs: Sequence[TensorSpec], path: str, form: Format, threads: int | None = None, progress: Progress = SILENT
+) -> bool:
     """Whether a file is what writing these tensors there would make: byte for byte, or in HDF5 by its contents."""
     headers, recipe = [spec.header for spec in specs], recipe_of(specs)
     form.check(headers)
@@ -234,7 +236,7 @@ def matches(specs: Sequence[TensorSpec], path: str, form: Format, threads: int |
     if form.sequential:
         with open(path, "rb") as file:
             comparison = Comparison(file)
-            form.pack(cast(IO[bytes], comparison), headers, recipe, _pieces(Tensor.all_of(specs), threads))
+            form.pack(cast(IO[bytes], comparison), headers, recipe, _pieces(Tensor.all_of(specs), threads, progress))
             return comparison.equal
     prefix = form.prefix(headers, recipe)
     if prefix is not None:
@@ -253,11 +255,15 @@ def matches(specs: Sequence[TensorSpec], path: str, form: Format, threads: int |
         return False
     if contents.groups != form.groups:
         return False
-    return next(differences(specs, path, extents, threads), None) is None
+    return next(differences(specs, path, extents, threads, progress), None) is None
 
 
 def differences(
-    specs: Sequence[TensorSpec], path: str, extents: Sequence[Extent], threads: int | None = None
+    specs: Sequence[TensorSpec],
+    path: str,
+    extents: Sequence[Extent],
+    threads: int | None = None,
+    progress: Progress = SILENT,
 ) -> Iterator[Difference]:
     """The tensors of a file that differ from their descriptions, drawn anew and compared byte for byte."""
     tensors = Tensor.all_of(specs)
@@ -265,13 +271,13 @@ def differences(
     with open(path, "rb") as file:
         descriptor = file.fileno()
 
-        def compare(run: Run) -> list[tuple[Chunk, int, int]]:
+        def compare(run: Run) -> tuple[int, list[tuple[Chunk, int, int]]]:
             got = np.frombuffer(read_at(descriptor, run.offset, run.nbytes, path), np.uint8)
             with run.alone(small):
                 pieces = Tensor.pieces(tensors, run.batch)
             wanted = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
             if np.array_equal(got, wanted):
-                return []
+                return run.nbytes, []
             found, at = [], 0
             for chunk, piece in zip(run.batch, pieces, strict=True):
                 size = tensors[chunk.tensor].spec.dtype.itemsize
@@ -279,11 +285,12 @@ def differences(
                 at += piece.size
                 if wrong.size:
                     found.append((chunk, wrong.size, chunk.start + int(wrong[0])))
-            return found
+            return run.nbytes, found
 
         small = threading.Lock()
         counts: dict[int, tuple[int, int]] = {}
-        for found in ordered(compare, _runs(tensors, extents), threads):
+        for nbytes, found in ordered(compare, _runs(tensors, extents), threads):
+            progress(nbytes)
             for chunk, count, first in found:
                 known, earliest = counts.get(chunk.tensor, (0, first))
                 counts[chunk.tensor] = (known + count, earliest)

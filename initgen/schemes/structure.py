@@ -36,12 +36,14 @@ class Structure(ABC):
     """A tensor whose elements depend on each other.
 
     Attributes:
+        shape: of the tensor.
         bitwise: whether the bytes are promised; linear algebra rounds differently on other machines.
         whole: whether its values are whole numbers, which integer dtypes hold.
         element_law: of its elements, where all but those at ``zeros`` are drawn one by one; then it is never made as a whole.
         zeros: the first element that is zero, and the first after it that is not.
     """
 
+    shape: Shape
     bitwise: ClassVar[bool] = True
     whole: ClassVar[bool] = False
 

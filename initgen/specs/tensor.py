@@ -26,6 +26,7 @@ class TensorSpec:
         keyed: whether the seed is the model's, so that the tensor's name takes part in its stream.
         tied: the name of the tensor that it equals, whose stream it draws; empty for most.
         fan_in, fan_out: in place of what the shape gives; None leaves it.
+        first: of a slice of a tensor, its first element in the whole, whose law and stream it has; see `elements`.
         keras_path: its path in a ``.weights.h5``, where Keras looks for it; empty where that is its name.
     """
 
@@ -41,6 +42,7 @@ class TensorSpec:
     fan_out: int | None = None
     tied: str = ""
     keras_path: str = ""
+    first: int = 0
 
     @property
     def count(self) -> int:
@@ -108,6 +110,21 @@ class TensorSpec:
         other = object.__new__(TensorSpec)
         other.__dict__.update(self.__dict__, name=name, keras_path=keras_path)
         return other
+
+    def elements(self, start: int, end: int) -> "TensorSpec":
+        """Elements ``start`` to ``end`` of this tensor in C order, as one axis; what they are does not depend on the cut.
+
+        Raises:
+            BadParameter: no such elements.
+        """
+        if not 0 <= start <= end <= self.count:
+            raise BadParameter(
+                f"elements = {start}:{end} must be within 0:{self.count}, those of {format_shape(self.shape)}"
+            )
+        _ = self.fans, self.made  # of the whole
+        part = self.renamed(self.name, self.keras_path)
+        part.__dict__.update(shape=(end - start,), first=self.first + start)
+        return part
 
     @property
     def title(self) -> str:

@@ -1,0 +1,109 @@
+"""A directory as the place where the files of a plan go one by one."""
+
+import os
+from collections.abc import Iterator
+
+from initgen.core.errors import OutputError
+from initgen.engine import write
+from initgen.engine.files import File
+from initgen.engine.output import check_space, directory_of, flush, holds, write_bytes
+from initgen.engine.progress import Progress
+from initgen.engine.store import Store
+
+
+class Directory(Store):
+    """A directory of this machine, or of a file system that several share; its parent must be there.
+
+    Raises:
+        OutputError: a file, a parent that is missing, or one of the two closed to us.
+    """
+
+    def __init__(self, path: str, *, fsync: bool = True, threads: int | None = None) -> None:
+        self.path, self._fsync, self._threads = path, fsync, threads
+        self._target = directory_of(path)
+
+    def names(self) -> Iterator[str]:
+        if os.path.isdir(self._target.real):
+            yield from self._below("", set())
+
+    def _below(self, inside: str, seen: set[str]) -> Iterator[str]:
+        top = os.path.join(self._target.real, inside)
+        if os.path.realpath(top) in seen:  # a link to a directory above
+            return
+        try:
+            found = os.listdir(top)
+        except PermissionError:  # lost+found, where a disk begins; what is ours there shows when it is written
+            return
+        for name in found:
+            path = os.path.join(top, name)
+            if name.startswith("."):
+                continue
+            if os.path.isdir(path):
+                yield from self._below(os.path.join(inside, name), {*seen, os.path.realpath(top)})
+            elif os.path.isfile(path):
+                yield os.path.join(inside, name)
+
+    def matches(self, file: File, progress: Progress) -> bool:
+        path = self._shown(file.name)
+        progress.begin(path, file.nbytes)
+        same = write.matches(file.specs, path, file.form, self._threads, progress)
+        progress.end(path)
+        return same
+
+    def check_room(self, nbytes: int) -> None:
+        check_space(self._target, nbytes)
+
+    def write(self, file: File, progress: Progress, *, force: bool) -> int:
+        self._make_room(file.name)
+        return write.write(
+            file.specs,
+            self._shown(file.name),
+            file.form,
+            force=force,
+            fsync=self._fsync,
+            threads=self._threads,
+            progress=progress,
+        ).nbytes
+
+    def holds(self, name: str, data: bytes) -> bool:
+        return holds(os.path.join(self._target.real, name), data)
+
+    def write_bytes(self, name: str, data: bytes, *, force: bool) -> None:
+        self._make_room(name)
+        write_bytes(self._shown(name), data, force=force, fsync=self._fsync)
+
+    def remove(self, name: str) -> None:
+        path = os.path.join(self._target.real, name)
+        try:
+            os.unlink(path)
+            if self._fsync:  # what comes next relies on its being gone
+                flush(os.path.dirname(path))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise OutputError(f"{self._shown(name)}: {error.strerror}") from None
+
+    def _shown(self, name: str) -> str:
+        return os.path.join(self.path, name)
+
+    def _make_room(self, name: str) -> None:
+        """Make the directories of a file; others may be making them at the same time."""
+        directory = os.path.dirname(name)
+        try:
+            self._make(os.path.join(self._target.real, directory) if directory else self._target.real)
+        except OSError as error:
+            raise OutputError(f"{self._shown(directory)}: {error.strerror}") from None
+
+    def _make(self, directory: str) -> None:
+        if os.path.isdir(directory):
+            return
+        above = os.path.dirname(directory)
+        if directory != self._target.real:
+            self._make(above)
+        try:
+            os.mkdir(directory)
+        except FileExistsError:
+            if not os.path.isdir(directory):
+                raise
+        if self._fsync:
+            flush(above)
