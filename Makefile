@@ -4,6 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 INTEROP := .venv-interop
 KERAS := 3.0.5 3.5.0 3.10.0
+PEERS := numpy torch jax keras
+PEER_numpy := numpy ml_dtypes
+PEER_torch := numpy $(shell sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
+PEER_jax := jax
+PEER_keras := keras jax
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
@@ -65,10 +70,17 @@ bench-stats: $(VENV)/.done ## how often stats is wrong, and what it sees, into d
 pictures: $(VENV)/.done ## draw the pictures of README.md anew
 	$(BIN)/python docs/pictures/make.py
 
-bench: $(VENV)/.done $(INTEROP)/.done ## speed and memory against torch, in one run
-	$(BIN)/python benchmarks/bench.py --peer $(INTEROP)/bin/python
+# What a user would use instead of us, each in an environment of its own.
+.venv-bench-%/.done: pyproject.toml
+	$(PYTHON) -m venv .venv-bench-$*
+	.venv-bench-$*/bin/python $(PIP) $(PEER_$*) safetensors
+	@touch $@
+
+bench: $(VENV)/.done $(PEERS:%=.venv-bench-%/.done) ## speed and memory beside numpy, torch, jax, keras: docs/performance.md
+	$(BIN)/python benchmarks/bench.py $(foreach peer,$(PEERS),--peer $(peer)=.venv-bench-$(peer)/bin/python) \
+		--json benchmarks/results.json --write docs/performance.md
 
 check: lint test ## what has to pass before a change lands
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) $(INTEROP) .venv-keras-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(INTEROP) .venv-keras-* .venv-bench-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

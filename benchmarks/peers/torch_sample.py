@@ -1,20 +1,21 @@
-"""The job as it is done with torch: ``torch_sample.py LAW ROWS COLUMNS FILE``."""
-
-import sys
+"""A job by torch and safetensors."""
 
 import torch
+from job import BOUND, STD, run
+from safetensors.torch import save_file
 
-law, rows, columns, path = sys.argv[1:]
-weight = torch.empty(int(rows), int(columns))
-if law == "he_uniform":
-    torch.nn.init.kaiming_uniform_(weight, nonlinearity="relu")
-else:
-    torch.nn.init.normal_(weight, std=0.02)
-if path.endswith(".npy"):
-    import numpy as np
+FILL = {
+    "ones": torch.nn.init.ones_,
+    "uniform": lambda tensor: torch.nn.init.uniform_(tensor, -BOUND, BOUND),
+    "normal": lambda tensor: torch.nn.init.normal_(tensor, std=STD),
+    "truncated": lambda tensor: torch.nn.init.trunc_normal_(tensor, std=STD, a=-2 * STD, b=2 * STD),
+}
 
-    np.save(path, weight.numpy())
-else:
-    from safetensors.torch import save_file
 
-    save_file({"weight": weight}, path)
+def draw(law: str, shape: tuple[int, ...], dtype: str) -> torch.Tensor:
+    return FILL[law](torch.empty(shape, dtype=getattr(torch, dtype)))
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    run(draw, save_file)
