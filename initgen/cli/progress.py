@@ -1,6 +1,5 @@
 """How far the work has come: a line on a terminal's stderr, or with ``--json-progress`` lines of JSON for machines."""
 
-import json
 import sys
 import time
 from types import TracebackType
@@ -109,6 +108,8 @@ class _Json(_Shown):
         self._say("failed" if error else "done")
 
     def _say(self, event: str, **more: object) -> None:
+        import json
+
         seconds = time.monotonic() - self.start
         left = self.seconds_left
         line = {

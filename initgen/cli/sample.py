@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from initgen.cli import options, output, shards
+from initgen.cli import options, output
 from initgen.core.errors import printable
 
 if TYPE_CHECKING:
@@ -65,11 +65,17 @@ def command(context: click.Context, /, **given: Any) -> int:
         from initgen.engine.files import parse_size
 
         given["max_shard_size"] = parse_size(given["max_shard_size"])
-    parts = shards.Parts.of(given)
+    parts = None
+    if given["shard"] is not None or given["finish"] or given["resume"]:
+        from initgen.cli.shards import Parts
+
+        parts = Parts.of(given)
     given["seed"] = options.seed_of(given["seed"], quiet=given["quiet"])
     specs = _described(context, given)
     if given["elements"] is not None:
-        specs = [shards.elements(specs, given)]
+        from initgen.cli.shards import elements
+
+        specs = [elements(specs, given)]
     _warn_if_coarse(specs, given["quiet"])
     _warn_of_twins(specs, given["quiet"])
     if given["dry_run"] and given["digest"]:
