@@ -13,7 +13,7 @@ from initgen.cli import COMMANDS, cli
 
 HOUSE = Path(initgen.__file__).parent
 SOURCES = sorted(HOUSE.rglob("*.py"))
-HEAVY = ("numpy", "h5py", "safetensors", "rich", "msgspec", "ml_dtypes", "scipy", "matplotlib", "torch")
+HEAVY = ("numpy", "h5py", "safetensors", "rich", "msgspec", "ml_dtypes", "scipy", "matplotlib", "torch", "fsspec")
 
 
 def imported(code, cwd):

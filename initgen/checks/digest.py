@@ -3,7 +3,10 @@
 import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import IO
 
+from initgen.core.url import is_url
 from initgen.engine.draw import Tensor, keep_freed_memory
 from initgen.engine.files import Plan
 from initgen.engine.ordered import ordered
@@ -40,9 +43,17 @@ def digests_of_files(plan: Plan, threads: int | None = None) -> dict[str, str]:
     return dict(zip(paths, ordered(_of_file, paths, threads), strict=True))
 
 
+def _opened(path: str) -> AbstractContextManager[IO[bytes]]:
+    if not is_url(path):
+        return open(path, "rb")
+    from initgen.engine.remote import Remote
+
+    return Remote(path).opened("")
+
+
 def _of_file(path: str) -> str:
     hashing = hashlib.sha256()
-    with open(path, "rb") as file:
+    with _opened(path) as file:
         while data := file.read(_BLOCK):
             hashing.update(data)
     return hashing.hexdigest()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from initgen.core.errors import FormatError, printable
+from initgen.core.url import is_url
 
 if TYPE_CHECKING:
     from initgen.engine.files import Plan
@@ -24,7 +25,7 @@ def plan_of(specs: "list[TensorSpec]", given: dict[str, Any]) -> "Plan":
     from initgen.engine.output import target_of
 
     output, size = given["output"], given["max_shard_size"]
-    if not (given["check"] or output.endswith(os.sep) or os.path.isdir(output) or size):
+    if not (given["check"] or is_url(output) or output.endswith(os.sep) or os.path.isdir(output) or size):
         target_of(output)  # what cannot be an output at all may have no suffix, and that is not what is wrong with it
     return plan_files(specs, output, given["form"], size)
 
@@ -61,13 +62,13 @@ def write(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
 
 
 def check(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
-    from initgen.engine.directory import matches_plan
+    from initgen.engine.directory import exists, matches_plan
 
     output = given["output"]
     if output is None or output == "-":
         raise click.UsageError("--check needs the file to check: -o FILE")
     plan = plan_of(specs, given)
-    there = os.path.exists(output)
+    there = exists(plan)
     same = there and matches_plan(plan, threads=given["threads"])
     if given["as_json"]:
         from initgen.report.json import dumps

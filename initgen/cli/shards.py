@@ -65,8 +65,8 @@ class Parts:
         from initgen.cli import clean_up_when_ended, fail
         from initgen.cli.progress import progress_of
         from initgen.engine import shards
-        from initgen.engine.local import Directory
         from initgen.engine.output import in_units
+        from initgen.engine.store import store_at
 
         whole = output.plan_of(specs, given)
         shards.check_divisible(whole)
@@ -74,7 +74,7 @@ class Parts:
         if given["dry_run"]:
             return output.dry_run(plan.specs, given, plan)
         clean_up_when_ended()
-        store = Directory(plan.path, fsync=given["fsync"], threads=given["threads"])
+        store = store_at(plan.path, fsync=given["fsync"], threads=given["threads"])
         total = sum(file.nbytes for file in plan.files)
         with progress_of(total, quiet=given["quiet"], as_json=given["json_progress"]) as progress:
             if given["check"]:

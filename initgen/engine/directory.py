@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from initgen.core.errors import OutputError
+from initgen.core.url import is_url
 from initgen.engine.draw import Tensor
 from initgen.engine.files import Plan
 from initgen.engine.output import Target, check_space, directory_of, flush, holds, linked
@@ -26,12 +27,17 @@ def write_plan(
     """Make the files of a plan; what is there already stays, unless ``force``.
 
     A directory that is not there appears at once, with all its files. In one that is there each file appears whole, the
-    index last: an old index goes first, so that it never names a mixture of old shards and new.
+    index last: an old index goes first, so that it never names a mixture of old shards and new. At a URL there is nothing
+    to flush.
 
     Raises:
         BadParameter: a dtype cannot hold its law.
         OutputError: the output cannot be written, or holds something else.
     """
+    if is_url(plan.path):
+        from initgen.engine.remote import write_remote
+
+        return write_remote(plan, force=force, threads=threads, progress=progress)
     if not plan.directory:
         (file,) = plan.files
         return write(file.specs, plan.path, file.form, force=force, fsync=fsync, threads=threads, progress=progress)
@@ -76,7 +82,11 @@ def write_plan(
 
 
 def matches_plan(plan: Plan, threads: int | None = None) -> bool:
-    """Whether what is on disk is what `write_plan` would make."""
+    """Whether what is there is what `write_plan` would make."""
+    if is_url(plan.path):
+        from initgen.engine.remote import matches_remote
+
+        return matches_remote(plan, threads)
     if not plan.directory:
         (file,) = plan.files
         return matches(file.specs, plan.path, file.form, threads=threads)
@@ -88,6 +98,15 @@ def matches_plan(plan: Plan, threads: int | None = None) -> bool:
     return all(
         matches(file.specs, os.path.join(target.real, file.name), file.form, threads=threads) for file in plan.files
     )
+
+
+def exists(plan: Plan) -> bool:
+    """Whether anything is where a plan goes."""
+    if is_url(plan.path):
+        from initgen.engine import remote
+
+        return remote.exists(plan)
+    return os.path.exists(plan.path)
 
 
 def _holds(target: Target, name: str, data: bytes) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from initgen.core.errors import BadParameter, FormatError, UnknownName
 from initgen.core.registry import repeated
+from initgen.core.url import is_url
 from initgen.engine.output import in_units
 from initgen.formats import FORMATS, Format, format_of
 from initgen.formats.parts import INDEX
@@ -75,7 +76,8 @@ def plan_files(specs: Sequence[TensorSpec], path: str, form: str | None = None, 
     """The files that these tensors become at ``path``.
 
     Args:
-        path: a directory if one is there, or if it ends in a slash, or if shards are asked for; a file else.
+        path: a directory if one is there, or if it ends in a slash, or if shards are asked for; a file else. Nobody
+            looks what is at a URL.
         form: a format's name; by default the suffix says it, and a directory is of safetensors.
         max_shard: bytes of data in one shard; a larger tensor has one of its own.
 
@@ -86,9 +88,11 @@ def plan_files(specs: Sequence[TensorSpec], path: str, form: str | None = None, 
     described = specs if isinstance(specs, Description) else Description(specs)
     # Equal models make equal files, in whatever order they are described.
     specs = sorted(in_file(path, specs), key=lambda spec: _natural(spec.name))
-    if os.path.isdir(path) and not path.endswith(os.sep) and _has_suffix(path):
+    slash = "/" if is_url(path) else os.sep
+    there = not is_url(path) and os.path.isdir(path)
+    if there and not path.endswith(slash) and _has_suffix(path):
         raise FormatError(f"{path}: is a directory", f"-o {path}{os.sep} puts shards into it")
-    if not path or path.endswith(os.sep) or os.path.isdir(path) or (max_shard is not None and not _has_suffix(path)):
+    if not path or path.endswith(slash) or there or (max_shard is not None and not _has_suffix(path)):
         return _directory(
             specs, path, "safetensors" if form is None else FORMATS[form].name, max_shard, described.files
         )

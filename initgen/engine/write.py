@@ -3,7 +3,7 @@
 import errno
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import IO, Literal, cast
@@ -187,7 +187,9 @@ def _pieces(
         yield of(tensor.spec.count)
 
 
-def stream(specs: Sequence[TensorSpec], form: Format, threads: int | None = None) -> Iterator[bytes | memoryview]:
+def stream(
+    specs: Sequence[TensorSpec], form: Format, threads: int | None = None, progress: Progress = SILENT
+) -> Generator[bytes | memoryview, None, None]:
     """A file piece by piece in order, for an output that cannot be filled in place.
 
     Raises:
@@ -202,7 +204,7 @@ def stream(specs: Sequence[TensorSpec], form: Format, threads: int | None = None
         raise FormatError(f"{form.name} cannot be streamed", "write it to a file: -o FILE")
     yield prefix
     keep_freed_memory()
-    for data in _pieces(tensors, threads):
+    for data in _pieces(tensors, threads, progress):
         yield from data
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from initgen.core.errors import FormatError, InitgenError, quoted
+from initgen.core.url import is_url
 from initgen.formats import FORMATS, format_of
 from initgen.formats.format import Contents, Format
 
@@ -60,6 +61,8 @@ def _parts(path: str, form: str | None) -> list[Part]:
 
 
 def _file(path: str, form: str | None) -> Part:
+    if is_url(path):
+        raise FormatError(f"{path}: only files of this machine are read", "download it first")
     if not os.path.isfile(path):
         raise FormatError(f"{path}: there is no such file" if not os.path.exists(path) else f"{path}: not a file")
     chosen = format_of(path, form)

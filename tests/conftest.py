@@ -1,0 +1,73 @@
+"""An S3 server on this machine, for the tests that upload."""
+
+import itertools
+from dataclasses import dataclass, field
+
+import pytest
+
+# Not those of whoever runs the tests, nor a look at the machine's own.
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "key",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_CONFIG_FILE": "/dev/null",
+    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+}
+
+
+@dataclass
+class Bucket:
+    """A bucket as another library sees it."""
+
+    client: object
+    name: str
+    numbers: itertools.count = field(default_factory=itertools.count)
+
+    @property
+    def url(self):
+        return f"s3://{self.name}"
+
+    def objects(self):
+        """Every object that is visible."""
+        listed = self.client.list_objects_v2(Bucket=self.name).get("Contents", ())
+        return {found["Key"]: self.read(found["Key"]) for found in listed}
+
+    def names(self):
+        return sorted(found["Key"] for found in self.client.list_objects_v2(Bucket=self.name).get("Contents", ()))
+
+    def read(self, key):
+        return self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
+
+    def put(self, key, data):
+        self.client.put_object(Bucket=self.name, Key=key, Body=data)
+
+    def uploads(self):
+        """Multipart uploads that are neither completed nor aborted."""
+        return self.client.list_multipart_uploads(Bucket=self.name).get("Uploads", [])
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    import logging
+
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each request takes a tenth of the time
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in CREDENTIALS.items():
+            patch.setenv(name, value)
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        yield boto3.client("s3", endpoint_url=f"http://{host}:{port}")
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server, request):
+    """An empty bucket, whose server the environment names."""
+    name = f"bucket-{abs(hash(request.node.nodeid)):x}"
+    s3_server.create_bucket(Bucket=name)
+    return Bucket(s3_server, name)
