@@ -116,12 +116,22 @@ class Tensor:
                 raise BadParameter(f"{spec.name}: {error.message}", error.hint) from None
         return tensors
 
-    def __call__(self, start: int, count: int) -> NDArray[np.generic]:
+    def __call__(self, start: int, count: int) -> NDArray[Any]:
         """Elements ``start`` to ``start + count``: little-endian, bfloat16 as its bits."""
-        first = self.spec.first + start
-        if self._draw:
-            return self._blank(self._draw(self.words, first, count), start)
-        return self._whole()[first : first + count]
+        if self._draw is None:
+            first = self.spec.first + start
+            return self._whole()[first : first + count]
+        out = rounding.empty(count, self.spec.dtype)
+        self.fill(start, out)
+        return out
+
+    def fill(self, start: int, out: NDArray[Any]) -> None:
+        """The elements from ``start`` on, as many as ``out`` has room for."""
+        if self._draw is None:
+            out[...] = self(start, out.size)
+        else:
+            self._draw.fill(self.words, self.spec.first + start, out)
+            self._blank(out, start)
 
     def _blank(self, drawn: NDArray[Any], start: int, unit: int = 1) -> NDArray[Any]:
         """What was drawn from element ``start`` on, ``unit`` numbers for each, with zeros where they belong."""
@@ -144,7 +154,7 @@ class Tensor:
             np.clip(values, dtype.above(low), dtype.below(high), out=values)
         if dtype.whole:
             return values.astype(dtype.numpy)
-        return rounding.stored(values if dtype.word == 64 else values.astype(np.float32), dtype)
+        return rounding.stored(values, dtype)
 
     def _draws(self, law: Law, start: int, count: int) -> NDArray[np.float64]:
         """What a structure is made from: float64 draws of the tensor's stream."""

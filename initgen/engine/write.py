@@ -21,6 +21,7 @@ from initgen.engine.progress import SILENT, Progress
 from initgen.formats import Extent, Format
 from initgen.specs.recipe import recipe_of
 from initgen.specs.tensor import TensorSpec
+from initgen.streams import rounding
 
 
 @dataclass(frozen=True)
@@ -211,18 +212,15 @@ def stream(
 def array(spec: TensorSpec, threads: int | None = None) -> NDArray[np.generic]:
     """A tensor in memory, in its shape; narrow dtypes as those of ml_dtypes."""
     tensor = Tensor(spec)
-    flat = np.empty(spec.count, spec.dtype.numpy)
-    raw = flat.view(np.uint8)
-    size = spec.dtype.itemsize
+    flat = rounding.empty(spec.count, spec.dtype)
 
     def fill(chunk: Chunk) -> None:
-        data = tensor(chunk.start, chunk.count).view(np.uint8)
-        raw[chunk.start * size : (chunk.start + chunk.count) * size] = data
+        tensor.fill(chunk.start, flat[chunk.start : chunk.start + chunk.count])
 
     keep_freed_memory()
     for _ in ordered(fill, chunks([spec]), threads):
         pass
-    return flat.reshape(spec.shape)
+    return flat.view(spec.dtype.numpy).reshape(spec.shape)
 
 
 def matches(

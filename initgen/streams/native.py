@@ -57,22 +57,22 @@ class Draw:
                 table = Table(self._along_a_line, dtype)
                 self._table = table if table.helps else None
 
-    def __call__(self, words: Words | Joined, start: int, count: int) -> NDArray[np.generic]:
-        """Elements ``start`` to ``start + count``, little-endian as stored (bfloat16 as its bits)."""
-        if self.dtype.whole:
-            return np.full(count, int(self._low), self.dtype.numpy)
-        if isinstance(self.law, Constant):
-            return rounding.stored(
-                np.full(count, self._low, np.float64 if self.dtype.word == 64 else np.float32), self.dtype
-            )
+    def __call__(self, words: Words | Joined, start: int, count: int) -> NDArray[Any]:
+        """Elements ``start`` to ``start + count``, as `rounding.empty` has room for them."""
         out = rounding.empty(count, self.dtype)
-        if self.dtype.word == 64:
+        self.fill(words, start, out)
+        return out
+
+    def fill(self, words: Words | Joined, start: int, out: NDArray[Any]) -> None:
+        """The elements from ``start`` on, as many as ``out`` has room for."""
+        if isinstance(self.law, Constant):
+            out[...] = int(self._low) if self.dtype.whole else rounding.stored(np.full(1, self._low), self.dtype)
+        elif self.dtype.word == 64:
             self._fill64(words, start, out)
         elif isinstance(self.law, Uniform):
             self._fill32(self.law, words, start, out)
         else:
             self._fill_by_lines(words, start, out)
-        return out
 
     def _along_a_line(self, words: NDArray[np.uint32]) -> NDArray[np.float32]:
         values = np.empty(words.size, np.float32)

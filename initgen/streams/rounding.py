@@ -72,10 +72,10 @@ def store(values: NDArray[np.float32], dtype: DType, out: NDArray[Any]) -> None:
 
 
 def stored(values: NDArray[Any], dtype: DType) -> NDArray[Any]:
-    """Floating ``values`` as they are stored; those of a dtype of at most 32 bits have to be float32."""
+    """Floating ``values`` as they are stored, by way of float32 in a dtype of at most 32 bits."""
     out = empty(values.size, dtype)
     if dtype.word == 64:
         out[...] = values
     else:
-        store(values, dtype, out)
+        store(values.astype(np.float32, copy=False), dtype, out)
     return out
