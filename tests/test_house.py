@@ -13,7 +13,20 @@ from initgen.cli import COMMANDS, cli
 
 HOUSE = Path(initgen.__file__).parent
 SOURCES = sorted(HOUSE.rglob("*.py"))
-HEAVY = ("numpy", "h5py", "safetensors", "rich", "msgspec", "ml_dtypes", "scipy", "matplotlib", "torch", "fsspec")
+HEAVY = (
+    "numpy",
+    "h5py",
+    "safetensors",
+    "rich",
+    "msgspec",
+    "ml_dtypes",
+    "scipy",
+    "matplotlib",
+    "torch",
+    "dask",
+    "distributed",
+    "fsspec",
+)
 
 
 def imported(code, cwd):
@@ -43,6 +56,7 @@ SAMPLE = ("sample", "-s", "he_uniform", "--shape", "9x9")
         (run(*SAMPLE, "-o", "x.npy"), {"numpy"}),
         (run(*SAMPLE, "--dtype", "bfloat16", "-o", "x.safetensors"), {"numpy"}),
         (run(*SAMPLE, "-o", "x.h5"), {"numpy", "h5py"}),
+        ("import initgen.engine.cluster", set()),
         (run("schemes"), {"rich"}),
         (run("spec", "--schema"), {"msgspec"}),
         (run("spec", "--preset", "gpt2"), {"msgspec"}),

@@ -39,11 +39,22 @@ def write(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
     plan = plan_of(specs, given)
     if any(spec.keras_path for file in plan.files if file.form.name == "hdf5" for spec in file.specs):
         warn(f"{plan.path}: has the tensors by their names, and Keras looks for them in a .weights.h5", given["quiet"])
+    filler = None
+    if given["dask"] is not None:
+        from initgen.engine.cluster import Cluster
+
+        filler = Cluster(given["dask"], fsync=given["fsync"])
+        filler.check(plan)
     clean_up_when_ended()
     total = sum(spec.nbytes for spec in specs)
     with progress_of(total, quiet=given["quiet"], as_json=given["json_progress"]) as progress:
         written = write_plan(
-            plan, force=given["force"], fsync=given["fsync"], threads=given["threads"], progress=progress
+            plan,
+            force=given["force"],
+            fsync=given["fsync"],
+            threads=given["threads"],
+            progress=progress,
+            filler=filler,
         )
     if given["digest"]:
         digest(specs, plan, given)

@@ -38,6 +38,7 @@ _OF_MODELS = ("like", "preset", "rules", "variables", "only")
 @click.option("--digest", is_flag=True, help="Print the SHA-256 of every tensor, and of every file for sha256sum -c.")
 @click.option("--fsync/--no-fsync", default=True, help="Flush the file to disk before it gets its name.")
 @options.threads_option
+@click.option("--dask", metavar="ADDRESS", help="Have the workers of a Dask cluster draw: tcp://HOST:PORT.")
 @options.json_option
 @click.option("--json-progress", is_flag=True, help="Say on stderr how far it is, a JSON document in each line.")
 @options.quiet_option
@@ -73,6 +74,8 @@ def command(context: click.Context, /, **given: Any) -> int:
     given["seed"] = options.seed_of(given["seed"], quiet=given["quiet"])
     specs = _described(context, given)
     if given["elements"] is not None:
+        if given["dask"] is not None:
+            raise click.UsageError("--dask draws from recipes, and those describe whole tensors: not --elements")
         from initgen.cli.shards import elements
 
         specs = [elements(specs, given)]
@@ -88,6 +91,8 @@ def command(context: click.Context, /, **given: Any) -> int:
         return output.check(specs, given)
     if path is not None and path != "-":
         return output.write(specs, given)
+    if given["dask"] is not None:
+        raise click.UsageError("--dask needs a file or directory that its workers can fill: -o FILE")
     if given["as_json"] and path == "-":
         raise click.UsageError("--json and -o - both want standard output")
     if given["digest"]:

@@ -49,6 +49,8 @@ class Parts:
             raise click.UsageError(f"--{name} needs the directory: -o DIRECTORY/")
         if given["elements"] is not None:
             raise click.UsageError(f"--elements is part of one tensor, --{name} makes whole ones")
+        if given["dask"] is not None:
+            raise click.UsageError(f"--dask makes a whole set at once, --{name} a part of it")
         for other in ("check", "dry_run"):
             if given[other] and name != "shard":
                 raise click.UsageError(

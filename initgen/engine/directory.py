@@ -12,7 +12,7 @@ from initgen.engine.draw import Tensor
 from initgen.engine.files import Plan
 from initgen.engine.output import Target, check_space, directory_of, flush, holds, linked
 from initgen.engine.progress import SILENT, Progress
-from initgen.engine.write import Written, fill, matches, write
+from initgen.engine.write import Blank, Filler, Written, local, matches, write
 from initgen.formats.parts import INDEX
 
 
@@ -23,6 +23,7 @@ def write_plan(
     fsync: bool = True,
     threads: int | None = None,
     progress: Progress = SILENT,
+    filler: Filler | None = None,
 ) -> Written:
     """Make the files of a plan; what is there already stays, unless ``force``.
 
@@ -40,7 +41,16 @@ def write_plan(
         return write_remote(plan, force=force, threads=threads, progress=progress)
     if not plan.directory:
         (file,) = plan.files
-        return write(file.specs, plan.path, file.form, force=force, fsync=fsync, threads=threads, progress=progress)
+        return write(
+            file.specs,
+            plan.path,
+            file.form,
+            force=force,
+            fsync=fsync,
+            threads=threads,
+            progress=progress,
+            filler=filler,
+        )
     target = directory_of(plan.path)
     tensors = iter(Tensor.all_of(plan.specs))  # what cannot be drawn says so before anything is made
     there = [name for name in (*plan.names, *_stale(plan, target)) if _exists(target, name)]
@@ -54,14 +64,10 @@ def write_plan(
         )
     check_space(target, sum(file.nbytes for file in plan.files))
     with _staged(target) as stage:
-        for file in plan.files:
-            path = os.path.join(stage, file.name)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            progress.begin(os.path.join(plan.path, file.name), file.nbytes)
-            fill(path, list(islice(tensors, len(file.specs))), file.form, threads, progress)
+        for blank in (filler or local(threads))(_blanks(plan, stage, tensors), progress):
             if fsync:
-                flush(path)
-            progress.end(os.path.join(plan.path, file.name))
+                flush(blank.path)
+            progress.end(blank.name)
         for name, data in plan.beside.items():
             path = os.path.join(stage, name)
             with open(path, "wb") as beside:
@@ -79,6 +85,13 @@ def write_plan(
                 flush(os.path.join(target.real, inside))
             flush(os.path.dirname(target.real))
     return Written(plan.path, "wrote", size)
+
+
+def _blanks(plan: Plan, stage: str, tensors: Iterator[Tensor]) -> Iterator[Blank]:
+    for file in plan.files:
+        path = os.path.join(stage, file.name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        yield Blank(path, os.path.join(plan.path, file.name), list(islice(tensors, len(file.specs))), file.form)
 
 
 def matches_plan(plan: Plan, threads: int | None = None) -> bool:

@@ -13,7 +13,7 @@ from initgen.engine.files import File, Plan
 from initgen.engine.output import Target, check_space, in_units
 from initgen.engine.progress import SILENT, Progress
 from initgen.engine.upload import LARGEST, PART, named, upload, uploading
-from initgen.engine.write import Written, fill, matches, stream
+from initgen.engine.write import Blank, Written, local, matches, stream
 from initgen.formats.parts import INDEX
 
 
@@ -85,10 +85,10 @@ class Remote:
         if _streams(file):
             same = self._streamed_is(file, size, progress)
         else:
-            with _scratch(url, size) as local:
+            with _scratch(url, size) as path:
                 with named(url):
-                    self._files.get_file(self._place(file.name), local)
-                same = matches(file.specs, local, file.form, self._threads, progress)
+                    self._files.get_file(self._place(file.name), path)
+                same = matches(file.specs, path, file.form, self._threads, progress)
         progress.end(url)
         return same
 
@@ -126,16 +126,18 @@ class Remote:
                 return there
             raise self.taken(file.name)
         url = self._url(file.name)
-        progress.begin(url, file.nbytes)
         if _streams(file):
+            progress.begin(url, file.nbytes)
             with contextlib.closing(stream(file.specs, file.form, self._threads, progress)) as pieces:
                 prefix = next(pieces)
                 size = len(prefix) + file.nbytes
                 self._upload(file.name, itertools.chain((prefix,), pieces), size, force=force)
         else:
-            with _scratch(url, file.nbytes) as local:
-                size = fill(local, Tensor.all_of(file.specs), file.form, self._threads, progress)
-                self._upload(file.name, _pieces_of(local), size, force=force)
+            with _scratch(url, file.nbytes) as path:
+                blank = Blank(path, url, Tensor.all_of(file.specs), file.form)
+                for made in local(self._threads)([blank], progress):
+                    size = os.stat(made.path).st_size
+                self._upload(file.name, _pieces_of(path), size, force=force)
         progress.end(url)
         return size
 
@@ -254,15 +256,15 @@ def _streams(file: File) -> bool:
 def _scratch(url: str, size: int) -> Iterator[str]:
     """A file on this machine, for a format that is not made, or not read, from start to end."""
     with tempfile.TemporaryDirectory(prefix="initgen-") as directory:
-        local = os.path.join(directory, "file")
-        check_space(Target(f"{url}: by way of {directory}", local, None), size)
+        path = os.path.join(directory, "file")
+        check_space(Target(f"{url}: by way of {directory}", path, None), size)
         try:
-            yield local
+            yield path
         except OSError as error:
             raise OutputError(f"{url}: by way of {directory}: {error.strerror or error}") from None
 
 
-def _pieces_of(local: str) -> Iterator[bytes]:
-    with open(local, "rb") as file:
+def _pieces_of(path: str) -> Iterator[bytes]:
+    with open(path, "rb") as file:
         while piece := file.read(PART):
             yield piece

@@ -3,7 +3,7 @@
 import errno
 import os
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import IO, Literal, cast
@@ -42,6 +42,30 @@ class Difference:
     first: int
 
 
+@dataclass(frozen=True)
+class Blank:
+    """A file that is to be made, where nobody reads yet.
+
+    Attributes:
+        path: where it is made.
+        name: what it will be called.
+    """
+
+    path: str
+    name: str
+    tensors: Sequence[Tensor]
+    form: Format
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of data."""
+        return sum(tensor.spec.nbytes for tensor in self.tensors)
+
+
+# Makes files of blanks, and hands each back when its data is in place: this machine's threads, or a cluster.
+Filler = Callable[[Iterable[Blank], Progress], Iterator[Blank]]
+
+
 def write(
     specs: Sequence[TensorSpec],
     path: str,
@@ -51,8 +75,12 @@ def write(
     fsync: bool = True,
     threads: int | None = None,
     progress: Progress = SILENT,
+    filler: Filler | None = None,
 ) -> Written:
     """Make a file with these tensors. A file that is there already stays, unless ``force``.
+
+    Args:
+        filler: who draws; by default ``threads`` of this machine.
 
     Raises:
         FormatError: the format cannot hold them.
@@ -67,29 +95,40 @@ def write(
             return Written(path, "unchanged", os.stat(path).st_size)
         raise OutputError(f"{path}: exists and holds something else", "--force replaces it")
     check_space(target, sum(spec.nbytes for spec in specs))
-    progress.begin(path, sum(spec.nbytes for spec in specs))
     with appearing(target, force=force, fsync=fsync) as temporary:
-        size = fill(temporary, tensors, form, threads, progress)
+        (made,) = (filler or local(threads))([Blank(temporary, path, tensors, form)], progress)
+        size = os.stat(made.path).st_size
     progress.end(path)
     return Written(path, "wrote", size)
 
 
-def fill(path: str, tensors: Sequence[Tensor], form: Format, threads: int | None, progress: Progress) -> int:
-    """Make the file at ``path``, which nobody reads yet, and say how many bytes it has."""
+def local(threads: int | None = None) -> Filler:
+    """The threads of this machine, which fill one file after the other."""
+
+    def fill(blanks: Iterable[Blank], progress: Progress) -> Iterator[Blank]:
+        for blank in blanks:
+            progress.begin(blank.name, blank.nbytes)
+            _make(blank, threads, progress)
+            yield blank
+
+    return fill
+
+
+def _make(blank: Blank, threads: int | None, progress: Progress) -> None:
     keep_freed_memory()
-    specs = [tensor.spec for tensor in tensors]
-    if form.sequential:
+    specs = [tensor.spec for tensor in blank.tensors]
+    if blank.form.sequential:
         headers, recipe = [spec.header for spec in specs], recipe_of(specs)
-        with open(path, "wb") as file:
-            form.pack(file, headers, recipe, _pieces(tensors, threads, progress))
-        return os.stat(path).st_size
-    size, extents = lay_out(path, specs, form)
-    descriptor = os.open(path, os.O_RDWR)
+        with open(blank.path, "wb") as file:
+            blank.form.pack(file, headers, recipe, _pieces(blank.tensors, threads, progress))
+        return
+    _, extents = lay_out(blank.path, specs, blank.form)
+    descriptor = os.open(blank.path, os.O_RDWR)
     try:
-        _fill(descriptor, tensors, extents, threads, progress)
+        for nbytes in ordered(lambda run: put(descriptor, blank.tensors, run), runs(blank.tensors, extents), threads):
+            progress(nbytes)
     finally:
         os.close(descriptor)
-    return size
 
 
 def lay_out(path: str, specs: Sequence[TensorSpec], form: Format) -> tuple[int, list[Extent]]:
@@ -116,23 +155,6 @@ def _allocate(descriptor: int, size: int) -> None:
         os.ftruncate(descriptor, size)
 
 
-def _fill(
-    descriptor: int, tensors: Sequence[Tensor], extents: Sequence[Extent], threads: int | None, progress: Progress
-) -> None:
-    def put(run: Run) -> int:
-        with run.alone(small):
-            pieces = Tensor.pieces(tensors, run.batch)
-        data = pieces[0].data if len(pieces) == 1 else np.concatenate(pieces).data
-        done = 0
-        while done < len(data):
-            done += os.pwrite(descriptor, data[done:], run.offset + done)
-        return done
-
-    small = threading.Lock()
-    for nbytes in ordered(put, _runs(tensors, extents), threads):
-        progress(nbytes)
-
-
 @dataclass(frozen=True)
 class Run:
     """Chunks whose bytes follow one another in a file, and where the first begins."""
@@ -141,12 +163,27 @@ class Run:
     offset: int
     nbytes: int
 
-    def alone(self, lock: threading.Lock) -> AbstractContextManager[object]:
+    @property
+    def alone(self) -> AbstractContextManager[object]:
         """Keeps threads that handle small tensors from each other, who would only fight for the interpreter."""
-        return lock if len(self.batch) > 1 else nullcontext()
+        return _SMALL if len(self.batch) > 1 else nullcontext()
 
 
-def _runs(tensors: Sequence[Tensor], extents: Sequence[Extent]) -> Iterator[Run]:
+_SMALL = threading.Lock()
+
+
+def put(descriptor: int, tensors: Sequence[Tensor], run: Run) -> int:
+    """Draw a run and write it to its place in a file; how many bytes that were."""
+    with run.alone:
+        pieces = Tensor.pieces(tensors, run.batch)
+    data = pieces[0].data if len(pieces) == 1 else np.concatenate(pieces).data
+    done = 0
+    while done < len(data):
+        done += os.pwrite(descriptor, data[done:], run.offset + done)
+    return done
+
+
+def runs(tensors: Sequence[Tensor], extents: Sequence[Extent]) -> Iterator[Run]:
     """All chunks in the order of the file, small ones that are neighbours together."""
     order = sorted(range(len(tensors)), key=lambda number: extents[number].offset)
     for batch in batches([tensors[number].spec for number in order]):
@@ -273,7 +310,7 @@ def differences(
 
         def compare(run: Run) -> tuple[int, list[tuple[Chunk, int, int]]]:
             got = np.frombuffer(read_at(descriptor, run.offset, run.nbytes, path), np.uint8)
-            with run.alone(small):
+            with run.alone:
                 pieces = Tensor.pieces(tensors, run.batch)
             wanted = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
             if np.array_equal(got, wanted):
@@ -287,9 +324,8 @@ def differences(
                     found.append((chunk, wrong.size, chunk.start + int(wrong[0])))
             return run.nbytes, found
 
-        small = threading.Lock()
         counts: dict[int, tuple[int, int]] = {}
-        for nbytes, found in ordered(compare, _runs(tensors, extents), threads):
+        for nbytes, found in ordered(compare, runs(tensors, extents), threads):
             progress(nbytes)
             for chunk, count, first in found:
                 known, earliest = counts.get(chunk.tensor, (0, first))

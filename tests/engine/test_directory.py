@@ -190,7 +190,7 @@ def test_what_is_no_place_for_a_directory_is_refused_at_once(prepare, said, kind
     other = prepare(tmp_path / "m")
     path = other if isinstance(other, os.PathLike) else tmp_path / "m"
     before = sorted(os.listdir(tmp_path))
-    monkeypatch.setattr("initgen.engine.directory.fill", None)  # nothing is drawn for it
+    monkeypatch.setattr("initgen.engine.directory.local", None)  # nothing is drawn for it
     with pytest.raises(OutputError, match=said) as error:
         make(path, kind, force=True)
     assert error.value.message.startswith(str(path))

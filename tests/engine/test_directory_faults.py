@@ -184,7 +184,7 @@ def test_case_31_of_two_writers_with_force_one_set_is_there_and_no_mixture(kind,
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_case_33_a_directory_that_is_closed_is_refused_at_once(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr("initgen.engine.directory.fill", None)  # nothing is drawn for it
+    monkeypatch.setattr("initgen.engine.directory.local", None)  # nothing is drawn for it
     tmp_path.chmod(0o500)
     for path in (tmp_path, tmp_path / "m"):
         with pytest.raises(OutputError, match="not writable"):
@@ -193,7 +193,7 @@ def test_case_33_a_directory_that_is_closed_is_refused_at_once(kind, tmp_path, m
 
 def test_case_47_a_header_that_is_too_long_is_refused_with_its_size_before_anything_is_drawn(tmp_path, monkeypatch):
     monkeypatch.setattr("initgen.formats.safetensors._MAX_HEADER", 200)
-    monkeypatch.setattr("initgen.engine.write._fill", None)
+    monkeypatch.setattr("initgen.engine.write.put", None)
     for path in (tmp_path / "m", tmp_path):
         with pytest.raises(FormatError, match=r"header would be \d+ bytes; the most is 200"):
             make(path, "shards", fsync=False)

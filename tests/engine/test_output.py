@@ -211,7 +211,7 @@ def test_what_is_no_place_for_a_file_is_refused_at_once(prepare, said, force, tm
     path = prepare(tmp_path / "p")
     path = tmp_path / "p" if path is None else path
     before = sorted(os.listdir(tmp_path))
-    monkeypatch.setattr("initgen.engine.write._fill", None)  # nothing is drawn for it
+    monkeypatch.setattr("initgen.engine.write.put", None)  # nothing is drawn for it
     with pytest.raises(OutputError, match=said):
         make(path, force=force)
     assert sorted(os.listdir(tmp_path)) == before
