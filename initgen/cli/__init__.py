@@ -100,6 +100,16 @@ def clean_up_when_ended() -> None:
             signal.signal(number, _end)
 
 
+_alone = False
+
+
+def fork_if_alone() -> None:
+    """From here on work may be spread over processes, if this one is the command's own."""
+    from initgen.engine import processes
+
+    processes.alone = _alone
+
+
 class _Closed(io.TextIOBase):
     """Standard output that the caller has closed: nothing fails until something is written."""
 
@@ -133,6 +143,8 @@ def main(args: list[str] | None = None) -> NoReturn:
 
 def script() -> NoReturn:
     """`main` for a process of its own: out at once, without the 20 ms in which Python takes numpy apart."""
+    global _alone
+    _alone = True
     try:
         main()
     except SystemExit as end:

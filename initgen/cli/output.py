@@ -31,7 +31,7 @@ def plan_of(specs: "list[TensorSpec]", given: dict[str, Any]) -> "Plan":
 
 
 def write(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
-    from initgen.cli import clean_up_when_ended
+    from initgen.cli import clean_up_when_ended, fork_if_alone
     from initgen.cli.progress import progress_of
     from initgen.engine.directory import write_plan
     from initgen.engine.output import in_units
@@ -46,6 +46,7 @@ def write(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
         filler = Cluster(given["dask"], fsync=given["fsync"])
         filler.check(plan)
     clean_up_when_ended()
+    fork_if_alone()
     total = sum(spec.nbytes for spec in specs)
     with progress_of(total, quiet=given["quiet"], as_json=given["json_progress"]) as progress:
         written = write_plan(
@@ -73,12 +74,14 @@ def write(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
 
 
 def check(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
+    from initgen.cli import fork_if_alone
     from initgen.engine.directory import exists, matches_plan
 
     output = given["output"]
     if output is None or output == "-":
         raise click.UsageError("--check needs the file to check: -o FILE")
     plan = plan_of(specs, given)
+    fork_if_alone()
     there = exists(plan)
     same = there and matches_plan(plan, threads=given["threads"])
     if given["as_json"]:

@@ -64,7 +64,7 @@ class Parts:
 
     def make(self, specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
         """Make, check or show these files, and say what became of them."""
-        from initgen.cli import clean_up_when_ended, fail
+        from initgen.cli import clean_up_when_ended, fail, fork_if_alone
         from initgen.cli.progress import progress_of
         from initgen.engine import shards
         from initgen.engine.output import in_units
@@ -76,6 +76,7 @@ class Parts:
         if given["dry_run"]:
             return output.dry_run(plan.specs, given, plan)
         clean_up_when_ended()
+        fork_if_alone()
         store = store_at(plan.path, fsync=given["fsync"], threads=given["threads"])
         total = sum(file.nbytes for file in plan.files)
         with progress_of(total, quiet=given["quiet"], as_json=given["json_progress"]) as progress:

@@ -28,7 +28,9 @@ def command(files: tuple[str, ...], **given: Any) -> int:
     Exit code 0: it is what its recipe makes. 1: it is not. 2: no answer, for example because it has no recipe.
     """
     from initgen.checks.verify import verify
+    from initgen.cli import fork_if_alone
 
+    fork_if_alone()
     specs = None
     if given["spec"] is not None:
         from initgen.specs.describe import describe

@@ -17,6 +17,7 @@ from initgen.engine.draw import Tensor, keep_freed_memory
 from initgen.engine.ordered import ordered
 from initgen.engine.output import appearing, check_space, target_of
 from initgen.engine.plan import Chunk, batches, chunks
+from initgen.engine.processes import spread
 from initgen.engine.progress import SILENT, Progress
 from initgen.formats import Extent, Format
 from initgen.specs.recipe import recipe_of
@@ -125,7 +126,12 @@ def _make(blank: Blank, threads: int | None, progress: Progress) -> None:
     _, extents = lay_out(blank.path, specs, blank.form)
     descriptor = os.open(blank.path, os.O_RDWR)
     try:
-        for nbytes in ordered(lambda run: put(descriptor, blank.tensors, run), runs(blank.tensors, extents), threads):
+        for nbytes in spread(
+            lambda run: put(descriptor, blank.tensors, run),
+            lambda: runs(blank.tensors, extents),
+            work_of(blank.tensors),
+            threads,
+        ):
             progress(nbytes)
     finally:
         os.close(descriptor)
@@ -170,6 +176,11 @@ class Run:
 
 
 _SMALL = threading.Lock()
+
+
+def work_of(tensors: Sequence[Tensor]) -> int:
+    """How much there is to do, in bytes: a small tensor takes as long as some 20 kB of a large one."""
+    return sum(tensor.spec.nbytes + 20_000 for tensor in tensors)
 
 
 def put(descriptor: int, tensors: Sequence[Tensor], run: Run) -> int:
@@ -325,11 +336,11 @@ def differences(
             return run.nbytes, found
 
         counts: dict[int, tuple[int, int]] = {}
-        for nbytes, found in ordered(compare, runs(tensors, extents), threads):
+        for nbytes, found in spread(compare, lambda: runs(tensors, extents), work_of(tensors), threads):
             progress(nbytes)
             for chunk, count, first in found:
                 known, earliest = counts.get(chunk.tensor, (0, first))
-                counts[chunk.tensor] = (known + count, earliest)
+                counts[chunk.tensor] = (known + count, min(earliest, first))
         for number in sorted(counts):
             yield Difference(specs[number].name, *counts[number])
 
