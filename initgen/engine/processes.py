@@ -4,6 +4,7 @@ Drawing is some twenty short calls of numpy on each block, and between two of th
 threads are 1.2 to 1.4 times as fast as one, two processes 1.9 times.
 """
 
+import json
 import os
 import select
 import signal
@@ -13,7 +14,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from initgen.core.errors import OutputError
+from initgen.core import errors
+from initgen.core.errors import InitgenError, OutputError
 from initgen.engine.ordered import cores, ordered
 
 T = TypeVar("T")
@@ -34,8 +36,8 @@ def spread(
 ) -> Iterator[R]:
     """``work(task)`` for each task, in no order, by ``workers`` at once (all cores by default).
 
-    They are processes where this one may fork and there is enough to do, and threads else. Results have to be small. The
-    first error, or the caller's leaving, ends all.
+    They are processes where this one may fork and there is enough to do, and threads else. Results are small, and what
+    JSON can say. The first error, or the caller's leaving, ends all.
 
     Args:
         tasks: gives the same tasks, in the same order, whenever it is called.
@@ -141,8 +143,6 @@ class _Other:
         Raises:
             OutputError: the process was killed.
         """
-        import pickle
-
         while not self._done and (wait or select.select([self.pipe], [], [], 0)[0]):
             more = os.read(self.pipe, 1 << 16)
             if not more:
@@ -152,10 +152,10 @@ class _Other:
                 end = _NUMBER.size + _NUMBER.unpack_from(self._data)[0]
                 if len(self._data) < end:
                     break
-                kind, value = pickle.loads(self._data[_NUMBER.size : end])
+                kind, value = json.loads(self._data[_NUMBER.size : end])
                 self._data = self._data[end:]
                 if kind == "error":
-                    raise value
+                    raise _error_of(*value)
                 if kind == "end":
                     self._done = True
                     return
@@ -180,6 +180,8 @@ def _fork(
         os.close(into)
         return _Other(pid, out)
     try:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # a terminal tells all; the first process ends the others
         for descriptor in (give, out, *(other.pipe for other in others)):
             os.close(descriptor)
         _serve(work, tasks, take, into)
@@ -195,17 +197,21 @@ def _serve(work: Callable[[T], R], tasks: Callable[[], Iterator[T]], take: int, 
         _send(into, "end", None)
     except BrokenPipeError:
         pass  # nobody waits any more
-    except BaseException as error:
-        _send(into, "error", error)
+    except InitgenError as error:
+        _send(into, "error", (type(error).__name__, error.message, error.hint))
+    except OSError as error:
+        _send(into, "error", ("OSError", error.errno, error.strerror, error.filename))
+    except Exception as error:
+        _send(into, "error", ("RuntimeError", repr(error)))
 
 
 def _send(into: int, kind: str, value: object) -> None:
-    import pickle
-
-    try:
-        data = pickle.dumps((kind, value))
-    except Exception:
-        data = pickle.dumps((kind, RuntimeError(repr(value))))
+    data = json.dumps((kind, value)).encode()
     data = _NUMBER.pack(len(data)) + data
     while data:
         data = data[os.write(into, data) :]
+
+
+def _error_of(kind: str, *details: Any) -> Exception:
+    found: type[Exception] = {"OSError": OSError, "RuntimeError": RuntimeError}.get(kind) or getattr(errors, kind)
+    return found(*details)

@@ -319,7 +319,7 @@ def differences(
     with open(path, "rb") as file:
         descriptor = file.fileno()
 
-        def compare(run: Run) -> tuple[int, list[tuple[Chunk, int, int]]]:
+        def compare(run: Run) -> tuple[int, list[tuple[int, int, int]]]:
             got = np.frombuffer(read_at(descriptor, run.offset, run.nbytes, path), np.uint8)
             with run.alone:
                 pieces = Tensor.pieces(tensors, run.batch)
@@ -332,15 +332,15 @@ def differences(
                 wrong = np.flatnonzero((got[at : at + piece.size] != piece).reshape(-1, size).any(axis=1))
                 at += piece.size
                 if wrong.size:
-                    found.append((chunk, wrong.size, chunk.start + int(wrong[0])))
+                    found.append((chunk.tensor, wrong.size, chunk.start + int(wrong[0])))
             return run.nbytes, found
 
         counts: dict[int, tuple[int, int]] = {}
         for nbytes, found in spread(compare, lambda: runs(tensors, extents), work_of(tensors), threads):
             progress(nbytes)
-            for chunk, count, first in found:
-                known, earliest = counts.get(chunk.tensor, (0, first))
-                counts[chunk.tensor] = (known + count, min(earliest, first))
+            for tensor, count, first in found:
+                known, earliest = counts.get(tensor, (0, first))
+                counts[tensor] = (known + count, min(earliest, first))
         for number in sorted(counts):
             yield Difference(specs[number].name, *counts[number])
 
