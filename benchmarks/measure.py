@@ -18,6 +18,9 @@ from typing import NamedTuple
 
 LIMIT = 900  # seconds of one process
 
+# Compiled modules are kept, as those of an installation are.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
 
 class Run(NamedTuple):
     """Seconds of a process, and the most memory it held in MiB."""
@@ -92,7 +95,7 @@ def run(step: Step) -> Run:
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
         started = time.perf_counter()
-        process = subprocess.Popen(step.command, stdout=out, stderr=said)
+        process = subprocess.Popen(step.command, stdout=out, stderr=said, env=ENVIRONMENT)
         if step.peer:
             # Where memory runs out, the peer that took it is the one to go.
             with contextlib.suppress(OSError):
