@@ -40,7 +40,10 @@ def sample(
     spec = tensor(scheme, shape, seed=seed, **options)
     if elements is None:
         return array(spec)
-    start, end, step = elements.indices(spec.count)
+    try:
+        start, end, step = elements.indices(spec.count)
+    except (AttributeError, TypeError):
+        raise BadParameter(f"elements = {elements!r} must be a slice of whole numbers", "like slice(0, 1000)") from None
     if step != 1:
         raise BadParameter(f"elements = {elements} must have no step")
     return array(spec.elements(start, max(start, end)))

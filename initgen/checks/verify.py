@@ -39,6 +39,7 @@ class Verified:
         tensors: how many there should be.
         by: what says so: "recipe" or "spec".
         rounded: tensors that agree but for rounding, where the bytes are not promised (orthogonal matrices).
+        remarks: what is odd, and not wrong by itself.
     """
 
     path: str
@@ -46,6 +47,7 @@ class Verified:
     by: Literal["recipe", "spec"]
     problems: tuple[Problem, ...]
     rounded: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -70,6 +72,7 @@ def verify(
     rounded: list[str] = []
     total = 0
     wanted: dict[str, TensorSpec] = {}
+    seeds: set[int] = set()  # of models
     if specs is not None:
         wanted = {spec.name: spec for spec in in_file(path, specs)}
         total = len(wanted)
@@ -77,6 +80,7 @@ def verify(
         if specs is None:
             wanted = recipe_in(part)
             total += len(wanted)
+            seeds |= {spec.seed for spec in wanted.values() if spec.keyed}
         elif len(parts) == 1 and not part.form.many and len(wanted) == 1:
             (name,) = wanted  # an array has no name of its own
             parts = [part.named(name)]
@@ -98,7 +102,12 @@ def verify(
     if specs is not None:
         held = {stored.name for part in parts for stored in part.contents.tensors}
         problems += [_missing(name, "the spec") for name in wanted if name not in held]
-    return Verified(path, total, "recipe" if specs is None else "spec", tuple(problems), tuple(rounded))
+    remarks = []
+    if len(parts) > 1 and len(seeds) > 1:
+        first, second, *_ = sorted(seeds)
+        remarks.append(f"its files have {len(seeds)} seeds, {first} and {second}: parts of different sets?")
+    by: Literal["recipe", "spec"] = "recipe" if specs is None else "spec"
+    return Verified(path, total, by, tuple(problems), tuple(rounded), tuple(remarks))
 
 
 def _compare(part: Part, wanted: dict[str, TensorSpec], threads: int | None) -> tuple[list[Problem], list[str]]:

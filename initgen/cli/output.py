@@ -75,6 +75,7 @@ def write(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
 
 def check(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
     from initgen.cli import fork_if_alone
+    from initgen.cli.progress import progress_of
     from initgen.engine.directory import exists, matches_plan
 
     output = given["output"]
@@ -83,7 +84,9 @@ def check(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
     plan = plan_of(specs, given)
     fork_if_alone()
     there = exists(plan)
-    same = there and matches_plan(plan, threads=given["threads"])
+    total = sum(spec.nbytes for spec in specs)
+    with progress_of(total, quiet=given["quiet"], as_json=given["json_progress"]) as progress:
+        same = there and matches_plan(plan, given["threads"], progress)
     if given["as_json"]:
         from initgen.report.json import dumps
 

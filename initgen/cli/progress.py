@@ -14,11 +14,15 @@ class _Shown(Progress):
 
     Args:
         total: bytes of all files.
+
+    Attributes:
+        failed: whether the work ended without an error, and is not done all the same.
     """
 
     def __init__(self, total: int) -> None:
         self.total, self.done, self.path = total, 0, ""
         self.start = self.said = time.monotonic()
+        self.failed = False
 
     def begin(self, path: str, nbytes: int) -> None:
         self.path = path
@@ -105,7 +109,7 @@ class _Json(_Shown):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._say("failed" if error else "done")
+        self._say("failed" if error or self.failed else "done")
 
     def _say(self, event: str, **more: object) -> None:
         import json

@@ -50,7 +50,9 @@ class Parts:
         if given["elements"] is not None:
             raise click.UsageError(f"--elements is part of one tensor, --{name} makes whole ones")
         if given["dask"] is not None:
-            raise click.UsageError(f"--dask makes a whole set at once, --{name} a part of it")
+            raise click.UsageError(f"--dask fills all files at once, --{name} makes one after the other")
+        if given["seed"] == "random":
+            raise click.UsageError(f"--seed random is another set each time, and --{name} goes on with one: --seed N")
         for other in ("check", "dry_run"):
             if given[other] and name != "shard":
                 raise click.UsageError(
@@ -87,8 +89,9 @@ class Parts:
             else:
                 step = shards.finish if self.option == "--finish" else shards.resume
                 outcome = step(whole, store, force=given["force"], progress=progress)
+            progress.failed = not (outcome.complete or given["check"])
         if given["digest"] and outcome.complete:
-            output.digest(plan.specs, plan, given)
+            output.digest(plan.specs if self.part else specs, plan, given)
         elif given["as_json"]:
             self._print(outcome, plan, given)
         if given["check"]:
@@ -104,7 +107,7 @@ class Parts:
             code = 0
         if not given["quiet"]:
             said = [f"{len(names)} {word}" for word, names in _words(outcome) if names]
-            files = ", ".join(said) if plan.files else f"there are {len(whole.files)} files, and none is in this part"
+            files = ", ".join(said) if plan.files else f"none of the {len(whole.files)} files is in this part"
             of = f"{plan.path}: " + (f"part {self.part[0]}/{self.part[1]}: " if self.part else "")
             done = f", {in_units(total)} of data at {in_units(round(progress.rate))}/s" if progress.done else ""
             did = "" if given["check"] or not plan.files else f"{_action(outcome)} "
@@ -137,8 +140,7 @@ def _words(outcome: "Outcome") -> list[tuple[str, tuple[str, ...]]]:
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
+    return ", ".join(names[:3]) + (f" … ({len(names)} in all)" if len(names) > 3 else "")
 
 
 def elements(specs: "list[TensorSpec]", given: dict[str, Any]) -> "TensorSpec":
@@ -157,7 +159,9 @@ def elements(specs: "list[TensorSpec]", given: dict[str, Any]) -> "TensorSpec":
     if len(specs) != 1:
         raise BadParameter(f"--elements is of one tensor, and there are {len(specs)}", "--only NAME chooses one")
     form = FORMATS[given["form"] or "npy"] if given["form"] or path in (None, "-") else format_of(path)
-    if form.carries_recipe:
-        raise FormatError(f"{form.name} keeps a recipe, which describes whole tensors", "-o FILE.npy takes elements")
+    if form.name == "hdf5":
+        raise FormatError(
+            "hdf5 keeps a recipe, which describes whole tensors", "-o FILE.npy or .safetensors takes elements"
+        )
     (spec,) = specs
     return spec.elements(int(found[1] or 0), int(found[2]) if found[2] else spec.count)

@@ -47,6 +47,8 @@ def command(files: tuple[str, ...], **given: Any) -> int:
         for answer in answers:
             for problem in answer.problems:
                 print(f"{answer.path}: {problem}")
+            for remark in answer.remarks:
+                print(f"{answer.path}: {remark}")
             for name in answer.rounded:
                 print(
                     f"{answer.path}: {printable(name)}: equal but for rounding, as another machine's linear algebra gives it"

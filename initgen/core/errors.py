@@ -43,3 +43,7 @@ class FormatError(InitgenError):
 
 class OutputError(InitgenError):
     """An output that cannot be written, or that must not be overwritten."""
+
+
+class Appeared(OutputError):
+    """Something took the place of an output while it was being made."""

@@ -104,6 +104,10 @@ class Cluster:
         from distributed import Client
 
         try:
+            if "://" not in self.address and ":" not in self.address and not os.path.isfile(self.address):
+                raise OutputError(
+                    f"--dask {self.address}: neither an address nor a scheduler file", "like tcp://HOST:8786"
+                )
             if os.path.isfile(self.address):
                 with open(self.address) as file:
                     address = json.load(file)["address"]
@@ -111,6 +115,8 @@ class Cluster:
                 address = self.address
             run(_reach(address))  # a client that cannot is left half made, and says so when it is collected
             client = Client(address, timeout=_ANSWER, set_as_default=False, name="initgen")
+        except OutputError:
+            raise
         except (OSError, TimeoutError):
             raise OutputError(f"--dask {self.address}: no scheduler answers", "dask scheduler starts one") from None
         except Exception as error:  # of many classes, for an address that is none, or a scheduler of another age

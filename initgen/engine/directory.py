@@ -6,11 +6,12 @@ import stat
 from collections.abc import Iterator
 from itertools import islice
 
-from initgen.core.errors import OutputError
+from initgen.core.errors import Appeared, OutputError
 from initgen.core.url import is_url
 from initgen.engine.draw import Tensor
 from initgen.engine.files import Plan
 from initgen.engine.output import Target, check_space, directory_of, flush, holds, linked
+from initgen.engine.processes import ENDING
 from initgen.engine.progress import SILENT, Progress
 from initgen.engine.write import Blank, Filler, Written, local, matches, write
 from initgen.formats.parts import INDEX
@@ -55,7 +56,7 @@ def write_plan(
     tensors = iter(Tensor.all_of(plan.specs))  # what cannot be drawn says so before anything is made
     there = [name for name in (*plan.names, *_stale(plan, target)) if _exists(target, name)]
     if there and not force:
-        if matches_plan(plan, threads=threads):
+        if matches_plan(plan, threads, progress):
             return Written(plan.path, "unchanged", _size(plan, target))
         other = [name for name, data in plan.beside.items() if name in there and not _holds(target, name, data)]
         raise OutputError(
@@ -63,8 +64,29 @@ def write_plan(
             "--force replaces it",
         )
     check_space(target, sum(file.nbytes for file in plan.files))
+    try:
+        size = _make(plan, target, tensors, filler or local(threads), progress, force=force, fsync=fsync)
+    except Appeared:  # the same command at the same time makes the same
+        if force:
+            return write_plan(plan, force=True, fsync=fsync, threads=threads, progress=progress, filler=filler)
+        if not matches_plan(plan, threads):
+            raise
+        return Written(plan.path, "unchanged", _size(plan, target))
+    return Written(plan.path, "wrote", size)
+
+
+def _make(
+    plan: Plan,
+    target: Target,
+    tensors: Iterator[Tensor],
+    filler: Filler,
+    progress: Progress,
+    *,
+    force: bool,
+    fsync: bool,
+) -> int:
     with _staged(target) as stage:
-        for blank in (filler or local(threads))(_blanks(plan, stage, tensors), progress):
+        for blank in filler(_blanks(plan, stage, tensors), progress):
             if fsync:
                 flush(blank.path)
             progress.end(blank.name)
@@ -78,13 +100,13 @@ def write_plan(
         if target.mode is None:
             _appear(stage, target)
         else:
-            with _alone(target.real):
+            with _alone(target.real), _undisturbed():
                 _move(plan, stage, target, force=force)
         if fsync:
             for inside in sorted({os.path.dirname(name) for name in plan.names}):
                 flush(os.path.join(target.real, inside))
             flush(os.path.dirname(target.real))
-    return Written(plan.path, "wrote", size)
+    return size
 
 
 def _blanks(plan: Plan, stage: str, tensors: Iterator[Tensor]) -> Iterator[Blank]:
@@ -94,22 +116,22 @@ def _blanks(plan: Plan, stage: str, tensors: Iterator[Tensor]) -> Iterator[Blank
         yield Blank(path, os.path.join(plan.path, file.name), list(islice(tensors, len(file.specs))), file.form)
 
 
-def matches_plan(plan: Plan, threads: int | None = None) -> bool:
+def matches_plan(plan: Plan, threads: int | None = None, progress: Progress = SILENT) -> bool:
     """Whether what is there is what `write_plan` would make."""
     if is_url(plan.path):
         from initgen.engine.remote import matches_remote
 
-        return matches_remote(plan, threads)
+        return matches_remote(plan, threads, progress)
     if not plan.directory:
         (file,) = plan.files
-        return matches(file.specs, plan.path, file.form, threads=threads)
+        return matches(file.specs, plan.path, file.form, threads, progress)
     target = Target(plan.path, os.path.realpath(plan.path), None)  # it need not be writable
     if not all(os.path.isfile(os.path.join(target.real, name)) for name in plan.names) or _stale(plan, target):
         return False
     if not all(_holds(target, name, data) for name, data in plan.beside.items()):
         return False
     return all(
-        matches(file.specs, os.path.join(target.real, file.name), file.form, threads=threads) for file in plan.files
+        matches(file.specs, os.path.join(plan.path, file.name), file.form, threads, progress) for file in plan.files
     )
 
 
@@ -148,7 +170,7 @@ def _appear(stage: str, target: Target) -> None:
         os.rename(stage, target.real)
     except OSError:
         if os.path.exists(target.real):
-            raise OutputError(f"{target.path}: appeared while it was being made", "--force replaces it") from None
+            raise Appeared(f"{target.path}: appeared while it was being made", "--force replaces it") from None
         raise
 
 
@@ -164,6 +186,21 @@ def _alone(directory: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals to end wait until the block has: between two files that get their names there is neither set."""
+    import signal
+
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _move(plan: Plan, stage: str, target: Target, *, force: bool) -> None:

@@ -44,11 +44,14 @@ class Directory(Store):
                 yield os.path.join(inside, name)
 
     def matches(self, file: File, progress: Progress) -> bool:
-        path = self._shown(file.name)
-        progress.begin(path, file.nbytes)
-        same = write.matches(file.specs, path, file.form, self._threads, progress)
-        progress.end(path)
-        return same
+        return write.matches(file.specs, self._shown(file.name), file.form, self._threads, progress)
+
+    def identity(self, name: str) -> object:
+        try:
+            found = os.stat(os.path.join(self._target.real, name))
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
 
     def check_room(self, nbytes: int) -> None:
         check_space(self._target, nbytes)

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from initgen.core.errors import OutputError
+from initgen.core.errors import Appeared, OutputError
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def linked(temporary: str, target: Target) -> bool:
     try:
         os.link(temporary, target.real)
     except FileExistsError:
-        raise OutputError(f"{target.path}: appeared while it was being made", "--force replaces it") from None
+        raise Appeared(f"{target.path}: appeared while it was being made", "--force replaces it") from None
     except OSError as error:
         if error.errno in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK) and not os.path.exists(
             target.real

@@ -28,6 +28,9 @@ alone = False
 # Bytes of work below which a fork, some milliseconds, is not worth it.
 LEAST = 64 << 20
 
+# Signals to end; Windows, which has no fork either, has not all of them.
+ENDING = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
+
 _NUMBER = struct.Struct("<Q")
 
 
@@ -102,9 +105,9 @@ class _Queue:
 
     def close(self) -> None:
         """No more numbers."""
-        if self._give is not None:
-            os.close(self._give)
-            self._give = None
+        give, self._give = self._give, None  # first, as a signal may come in between
+        if give is not None:
+            os.close(give)
 
 
 def _number(take: int) -> int | None:
@@ -173,20 +176,25 @@ def _fork(
     work: Callable[[T], R], tasks: Callable[[], Iterator[T]], take: int, give: int, others: list[_Other]
 ) -> _Other:
     out, into = os.pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of threads: numpy's own are made for it
-        pid = os.fork()
-    if pid:
+    # A signal in the middle of it would be lost, or take the new process for the first.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of threads: numpy's own are made for it
+            pid = os.fork()
+        if not pid:
+            try:
+                for number in ENDING:
+                    signal.signal(number, signal.SIG_IGN)  # a terminal tells all; the first process ends the others
+                for descriptor in (give, out, *(other.pipe for other in others)):
+                    os.close(descriptor)
+                _serve(work, tasks, take, into)
+            finally:
+                os._exit(0)
         os.close(into)
         return _Other(pid, out)
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # a terminal tells all; the first process ends the others
-        for descriptor in (give, out, *(other.pipe for other in others)):
-            os.close(descriptor)
-        _serve(work, tasks, take, into)
     finally:
-        os._exit(0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(work: Callable[[T], R], tasks: Callable[[], Iterator[T]], take: int, into: int) -> None:

@@ -7,14 +7,14 @@ import tempfile
 from collections.abc import Iterable, Iterator, Set
 from typing import IO, Any
 
-from initgen.core.errors import OutputError
+from initgen.core.errors import Appeared, OutputError
 from initgen.engine.draw import Tensor
 from initgen.engine.files import File, Plan
 from initgen.engine.output import Target, check_space, in_units
 from initgen.engine.progress import SILENT, Progress
+from initgen.engine.shards import resume
 from initgen.engine.upload import LARGEST, PART, named, upload, uploading
 from initgen.engine.write import Blank, Written, local, matches, stream
-from initgen.formats.parts import INDEX
 
 
 class Remote:
@@ -66,6 +66,14 @@ class Remote:
                 return None
         raise OutputError(f"{self._url(name)}: is a directory")
 
+    def identity(self, name: str) -> object:
+        with named(self._url(name)):
+            self._files.invalidate_cache()
+            try:
+                return self._files.ukey(self._place(name))
+            except FileNotFoundError:
+                return None
+
     @contextlib.contextmanager
     def opened(self, name: str) -> Iterator[IO[bytes]]:
         """A file to be read from start to end."""
@@ -88,7 +96,7 @@ class Remote:
             with _scratch(url, size) as path:
                 with named(url):
                     self._files.get_file(self._place(file.name), path)
-                same = matches(file.specs, path, file.form, self._threads, progress)
+                same = matches(file.specs, path, file.form, self._threads)
         progress.end(url)
         return same
 
@@ -126,19 +134,28 @@ class Remote:
                 return there
             raise self.taken(file.name)
         url = self._url(file.name)
+        try:
+            size = self._send(file, url, progress, force=force)
+        except Appeared:  # the same command at the same time makes the same
+            if not self.matches(file, SILENT):
+                raise
+            return self.size(file.name) or 0
+        progress.end(url)
+        return size
+
+    def _send(self, file: File, url: str, progress: Progress, *, force: bool) -> int:
         if _streams(file):
             progress.begin(url, file.nbytes)
             with contextlib.closing(stream(file.specs, file.form, self._threads, progress)) as pieces:
                 prefix = next(pieces)
                 size = len(prefix) + file.nbytes
                 self._upload(file.name, itertools.chain((prefix,), pieces), size, force=force)
-        else:
-            with _scratch(url, file.nbytes) as path:
-                blank = Blank(path, url, Tensor.all_of(file.specs), file.form)
-                for made in local(self._threads)([blank], progress):
-                    size = os.stat(made.path).st_size
-                self._upload(file.name, _pieces_of(path), size, force=force)
-        progress.end(url)
+            return size
+        with _scratch(url, file.nbytes) as path:
+            blank = Blank(path, url, Tensor.all_of(file.specs), file.form)
+            for made in local(self._threads)([blank], progress):
+                size = os.stat(made.path).st_size
+            self._upload(file.name, _pieces_of(path), size, force=force)
         return size
 
     def write_bytes(self, name: str, data: bytes, *, force: bool) -> None:
@@ -168,42 +185,36 @@ class Remote:
 def write_remote(
     plan: Plan, *, force: bool = False, threads: int | None = None, progress: Progress = SILENT
 ) -> Written:
-    """Make the files of a plan at a URL, each whole or not at all, the index last; an old index goes first.
-
-    What was finished before a failure stays.
+    """Make the files of a plan at a URL, each whole or not at all; those of a directory as `shards.resume` does.
 
     Raises:
         BadParameter: a dtype cannot hold its law.
         OutputError: a place that cannot be written, or that holds something else and not ``force``.
     """
-    Tensor.all_of(plan.specs)  # what cannot be drawn says so before anything is made
     store = Remote(plan.path, threads)
-    there = _there(store, plan)
-    stale = plan.stale(there)
-    if not force and (there & {*plan.names} or stale):
-        if _same(store, plan, there):
-            return Written(plan.path, "unchanged", sum(store.size(name) or 0 for name in plan.names))
-        other = (name for name in plan.beside if name in there and not store.holds(name, plan.beside[name]))
-        first = next(other, next(name for name in (*plan.names, *stale) if name in there))
-        raise store.taken(first, "exists, and the directory holds something else" if plan.directory else "")
-    for name in sorted(there):
-        if name.endswith(INDEX) and (name in stale or name in plan.names):
-            store.remove(name)
-    size = 0
-    for file in plan.files:
-        size += store.write(file, progress, force=force)
-    for name, data in plan.beside.items():
-        store.write_bytes(name, data, force=force)
-        size += len(data)
-    for name in stale:
-        store.remove(name)
-    return Written(plan.path, "wrote", size)
+    if plan.directory:
+        done = resume(plan, store, force=force, progress=progress)
+        size = sum(store.size(name) or 0 for name in plan.names)
+        return Written(plan.path, "wrote" if done.wrote else "unchanged", size)
+    (file,) = plan.files
+    Tensor.all_of(plan.specs)  # what cannot be drawn says so before anything is made
+    if not force and store.size("") is not None:
+        if not store.matches(file, progress):
+            raise store.taken("")
+        return Written(plan.path, "unchanged", store.size("") or 0)
+    return Written(plan.path, "wrote", store.write(file, progress, force=force))
 
 
-def matches_remote(plan: Plan, threads: int | None = None) -> bool:
+def matches_remote(plan: Plan, threads: int | None = None, progress: Progress = SILENT) -> bool:
     """Whether what is at a URL is what `write_remote` would make."""
     store = Remote(plan.path, threads)
-    return _same(store, plan, _there(store, plan))
+    there = _there(store, plan)
+    return (
+        there >= {*plan.names}
+        and not plan.stale(there)
+        and all(store.holds(name, data) for name, data in plan.beside.items())
+        and all(store.matches(file, progress) for file in plan.files)
+    )
 
 
 def exists(plan: Plan) -> bool:
@@ -215,15 +226,6 @@ def _there(store: Remote, plan: Plan) -> Set[str]:
     if plan.directory:
         return set(store.names())
     return {""} if store.size("") is not None else set()
-
-
-def _same(store: Remote, plan: Plan, there: Set[str]) -> bool:
-    return (
-        there >= {*plan.names}
-        and not plan.stale(there)
-        and all(store.holds(name, data) for name, data in plan.beside.items())
-        and all(store.matches(file, SILENT) for file in plan.files)
-    )
 
 
 def _filesystem(path: str) -> tuple[Any, str]:

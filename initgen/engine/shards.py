@@ -6,8 +6,8 @@ An index is only there over files that were all checked: who makes a file remove
 import heapq
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from initgen.core.errors import BadParameter, FormatError, OutputError, quoted
 from initgen.engine.draw import Tensor
@@ -27,12 +27,14 @@ class Outcome:
         kept: were there, and every byte is as it should be.
         missing: are not there.
         wrong: are there, and hold something else.
+        identities: of files as they were when they were right (`Store.identity`).
     """
 
     wrote: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
+    identities: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def complete(self) -> bool:
@@ -99,7 +101,9 @@ def write_part(
     Tensor.all_of([spec for file in files for spec in file.specs])  # what cannot be drawn says so first
     there = _admitted(plan, store, force)
     kept, todo = [], []
+    identities = {}
     for file in files:
+        identities[file.name] = store.identity(file.name)
         if file.name in there and store.matches(file, progress):
             kept.append(file.name)
         elif file.name in there and not force:
@@ -112,15 +116,22 @@ def write_part(
             store.remove(name)
     for file in todo:
         store.write(file, progress, force=force)
-    return Outcome(tuple(file.name for file in todo), tuple(kept))
+        identities[file.name] = store.identity(file.name)
+        for name in plan.beside:
+            if name.endswith(INDEX):  # of another run, which has checked what was there before
+                store.remove(name)
+    return Outcome(tuple(file.name for file in todo), tuple(kept), identities=identities)
 
 
 def check_part(files: Sequence[File], store: Store, *, progress: Progress = SILENT) -> Outcome:
     """Draw these files anew and compare; nothing is written."""
     there = set(store.names())
     missing = tuple(file.name for file in files if file.name not in there)
-    right = {file.name: store.matches(file, progress) for file in files if file.name in there}
+    present = [file for file in files if file.name in there]
+    identities = {file.name: store.identity(file.name) for file in present}
+    right = {file.name: store.matches(file, progress) for file in present}
     return Outcome(
+        identities=identities,
         kept=tuple(name for name, same in right.items() if same),
         missing=missing,
         wrong=tuple(name for name, same in right.items() if not same),
@@ -181,5 +192,14 @@ def _closed(plan: Plan, store: Store, made: Outcome, force: bool) -> Outcome:
     todo = [name for name, data in plan.beside.items() if name not in there or not store.holds(name, data)]
     for name in todo:
         store.write_bytes(name, plan.beside[name], force=force)
+    # Who replaced a file since removes the index after it, or is seen here, whichever comes later.
+    changed = [name for name, before in made.identities.items() if store.identity(name) != before]
+    if changed:
+        for name in plan.beside:
+            if name.endswith(INDEX):
+                store.remove(name)
+        raise OutputError(
+            f"{os.path.join(plan.path, changed[0])}: was changed meanwhile by another run", "run this again"
+        )
     kept = tuple(name for name in plan.beside if name not in todo)
     return replace(made, wrote=(*made.wrote, *todo), kept=(*made.kept, *kept))

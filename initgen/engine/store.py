@@ -26,14 +26,17 @@ class Store(Protocol):
     def matches(self, file: File, progress: Progress) -> bool:
         """Whether a file that is there is what `write` would make: every byte is read, and drawn anew."""
 
+    def identity(self, name: str) -> object:
+        """What is another when a file was replaced; None where there is none."""
+
     def check_room(self, nbytes: int) -> None:
         """Refuse what there is no place for, before any of it is written; where nobody knows, nothing is refused."""
 
     def write(self, file: File, progress: Progress, *, force: bool) -> int:
-        """Make a file whole, with its directories, and say how many bytes it has.
+        """Make a file whole, with its directories, and say how many bytes it has. One that is there and is the same stays.
 
         Raises:
-            OutputError: it cannot be written, or is there already and not ``force``.
+            OutputError: it cannot be written, or another is there and not ``force``.
         """
 
     def holds(self, name: str, data: bytes) -> bool:

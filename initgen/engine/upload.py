@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from initgen.core.errors import InitgenError, OutputError
+from initgen.core.errors import Appeared, InitgenError, OutputError
 
 # S3's limits, the narrowest: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 _PARTS = 10_000
@@ -121,7 +121,7 @@ def named(url: str) -> Iterator[None]:
     except (InitgenError, MemoryError):
         raise
     except FileExistsError:
-        raise OutputError(f"{url}: appeared while it was being made", "--force replaces it") from None
+        raise Appeared(f"{url}: appeared while it was being made", "--force replaces it") from None
     except FileNotFoundError:
         raise OutputError(f"{url}: there is no such bucket or directory") from None
     except PermissionError as error:

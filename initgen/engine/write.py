@@ -11,7 +11,7 @@ from typing import IO, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from initgen.core.errors import FormatError, OutputError
+from initgen.core.errors import Appeared, FormatError, OutputError
 from initgen.engine.comparison import Comparison
 from initgen.engine.draw import Tensor, keep_freed_memory
 from initgen.engine.ordered import ordered
@@ -92,13 +92,18 @@ def write(
     target = target_of(path)
     tensors = Tensor.all_of(specs)
     if target.mode is not None and not force:
-        if matches(specs, path, form, threads=threads):
+        if matches(specs, path, form, threads, progress):
             return Written(path, "unchanged", os.stat(path).st_size)
         raise OutputError(f"{path}: exists and holds something else", "--force replaces it")
     check_space(target, sum(spec.nbytes for spec in specs))
-    with appearing(target, force=force, fsync=fsync) as temporary:
-        (made,) = (filler or local(threads))([Blank(temporary, path, tensors, form)], progress)
-        size = os.stat(made.path).st_size
+    try:
+        with appearing(target, force=force, fsync=fsync) as temporary:
+            (made,) = (filler or local(threads))([Blank(temporary, path, tensors, form)], progress)
+            size = os.stat(made.path).st_size
+    except Appeared:  # the same command at the same time makes the same
+        if not matches(specs, path, form, threads):
+            raise
+        return Written(path, "unchanged", os.stat(path).st_size)
     progress.end(path)
     return Written(path, "wrote", size)
 
@@ -275,6 +280,13 @@ def matches(
     specs: Sequence[TensorSpec], path: str, form: Format, threads: int | None = None, progress: Progress = SILENT
 ) -> bool:
     """Whether a file is what writing these tensors there would make: byte for byte, or in HDF5 by its contents."""
+    progress.begin(path, sum(spec.nbytes for spec in specs))
+    same = _matches(specs, path, form, threads, progress)
+    progress.end(path)
+    return same
+
+
+def _matches(specs: Sequence[TensorSpec], path: str, form: Format, threads: int | None, progress: Progress) -> bool:
     headers, recipe = [spec.header for spec in specs], recipe_of(specs)
     form.check(headers)
     try:
@@ -299,7 +311,7 @@ def matches(
         if stored is None or stored.dtype != spec.dtype or stored.shape != spec.shape or stored.extent is None:
             return False
         extents.append(stored.extent)
-    if len(contents.tensors) != len(specs) or (form.carries_recipe and contents.recipe != recipe):
+    if len(contents.tensors) != len(specs) or (form.carries_recipe and (contents.recipe or "") != recipe):
         return False
     if contents.groups != form.groups:
         return False

@@ -48,7 +48,7 @@ class Safetensors(Format):
         return sorted(tensors, key=lambda tensor: (-tensor.dtype.itemsize, tensor.name))
 
     def prefix(self, headers: Sequence[Header], recipe: str) -> bytes:
-        entries: dict[str, Any] = {"__metadata__": {"format": "pt", "initgen": recipe}}
+        entries: dict[str, Any] = {"__metadata__": {"format": "pt"} | ({"initgen": recipe} if recipe else {})}
         offset = 0
         for header in self.in_order(headers):
             end = offset + header.nbytes

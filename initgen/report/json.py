@@ -192,6 +192,7 @@ def of_verified(files: list[Verified], *, complete: bool) -> dict[str, Any]:
                     for problem in file.problems
                 ],
                 "rounded": file.rounded,
+                "remarks": file.remarks,
             }
             for file in files
         ],

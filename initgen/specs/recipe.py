@@ -12,7 +12,12 @@ STREAM = "native-1"
 
 
 def recipe_of(specs: Sequence[TensorSpec]) -> str:
-    """The recipe of these tensors: sorted keys, no blanks, ASCII, so that equal tensors have equal recipes."""
+    """The recipe of these tensors: sorted keys, no blanks, ASCII, so that equal tensors have equal recipes.
+
+    Empty where there is a slice of a tensor: a recipe describes whole ones.
+    """
+    if any(spec.piece for spec in specs):
+        return ""
     tensors = {spec.name: _entry(spec) for spec in specs}
     recipe = {"initgen": 1, "stream": STREAM, "tensors": tensors}
     return json.dumps(recipe, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)

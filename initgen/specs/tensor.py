@@ -26,7 +26,8 @@ class TensorSpec:
         keyed: whether the seed is the model's, so that the tensor's name takes part in its stream.
         tied: the name of the tensor that it equals, whose stream it draws; empty for most.
         fan_in, fan_out: in place of what the shape gives; None leaves it.
-        first: of a slice of a tensor, its first element in the whole, whose law and stream it has; see `elements`.
+        piece: whether it is a slice of a tensor, whose law and stream it has; see `elements`.
+        first: of a slice, its first element in the whole.
         keras_path: its path in a ``.weights.h5``, where Keras looks for it; empty where that is its name.
     """
 
@@ -43,6 +44,7 @@ class TensorSpec:
     tied: str = ""
     keras_path: str = ""
     first: int = 0
+    piece: bool = False
 
     @property
     def count(self) -> int:
@@ -119,11 +121,11 @@ class TensorSpec:
         """
         if not 0 <= start <= end <= self.count:
             raise BadParameter(
-                f"elements = {start}:{end} must be within 0:{self.count}, those of {format_shape(self.shape)}"
+                f"elements = {start}:{end} must be within 0:{self.count}, those of {format_shape(self.shape)}, in order"
             )
         _ = self.fans, self.made  # of the whole
         part = self.renamed(self.name, self.keras_path)
-        part.__dict__.update(shape=(end - start,), first=self.first + start)
+        part.__dict__.update(shape=(end - start,), first=self.first + start, piece=True)
         return part
 
     @property

@@ -46,7 +46,7 @@ def test_a_program_is_told_how_far_the_cluster_is(address, run):
         (("-o", "memory://bucket/w.npy"), "memory://bucket/w.npy: is no file that workers can share"),
         (("-o", "-"), "--dask needs a file or directory"),
         ((), "--dask needs a file or directory"),
-        (("-o", "w.npy", "--dask", ""), "--dask : missing port number"),
+        (("-o", "w.npy", "--dask", ""), "--dask : neither an address nor a scheduler file"),
         (("-o", "no/w.npy"), "no/w.npy: there is no directory no"),
     ],
 )

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import safetensors
 
 import initgen
 from initgen.core.errors import BadParameter
@@ -89,6 +90,19 @@ def test_only_chooses_the_tensor_of_a_model(run, tmp_path):
     assert refused.err == "error: --elements is of one tensor, and there are 2\nhint: --only NAME chooses one\n"
 
 
+def test_a_piece_in_safetensors_has_no_recipe(run, tmp_path):
+    given = ("sample", "-s", "he_normal", "--shape", "40x30", "--dtype", "bfloat16", "--elements", "5:900")
+    assert run(*given, "-o", "w.safetensors").code == 0
+    with safetensors.safe_open("w.safetensors", framework="numpy") as file:
+        assert file.metadata() == {"format": "pt"}
+        assert file.get_slice("weight").get_shape() == [895]
+    whole = initgen.sample("he_normal", (40, 30), dtype="bfloat16").reshape(-1)
+    assert (tmp_path / "w.safetensors").read_bytes()[-2 * 895 :] == whole[5:900].tobytes()
+    assert run(*given, "-o", "w.safetensors").err.startswith("unchanged")
+    assert run(*given, "-o", "w.safetensors", "--check").code == 0
+    assert "carries no recipe" in run("verify", "w.safetensors").err
+
+
 REFUSED = {
     ("--elements", "5"): "error: elements = '5' is not A:B",
     ("--elements", "-5:"): "error: elements = '-5:' is not A:B",
@@ -97,14 +111,7 @@ REFUSED = {
     ("--elements", "0:1201"): "error: elements = 0:1201 must be within 0:1200",
     ("--elements", "9:8"): "error: elements = 9:8 must be within 0:1200",
     ("--elements", f"{10**18}:"): f"error: elements = {10**18}:1200 must be within",
-    (
-        "--elements",
-        "0:9",
-        "-o",
-        "w.safetensors",
-    ): "error: safetensors keeps a recipe, which describes whole tensors\nhint",
-    ("--elements", "0:9", "-o", "w.h5"): "error: hdf5 keeps a recipe",
-    ("--elements", "0:9", "--format", "safetensors"): "error: safetensors keeps a recipe",
+    ("--elements", "0:9", "-o", "w.h5"): "error: hdf5 keeps a recipe, which describes whole tensors\nhint",
     ("--elements", "0:9", "-o", "d/"): "error: d/: no format has this suffix",
 }
 

@@ -46,8 +46,26 @@ def test_work_that_fails_ends_with_failed(run, tmp_path):
     (tmp_path / "w.npy").write_text("theirs")
     made = run("sample", "-s", "zeros", "--shape", "8", "-o", "w.npy", "--json-progress")
     assert made.code == 2
-    assert [line["event"] for line in lines(made.err)] == ["start", "failed"]
+    assert [line["event"] for line in lines(made.err)] == ["start", "begin", "end", "failed"]
     assert "error: w.npy: exists" in made.err
+
+
+def test_a_set_that_cannot_be_finished_ends_with_failed(run, tmp_path):
+    (tmp_path / "m.toml").write_text(SPEC)
+    made = run("sample", "m.toml", "-o", "out/", "--max-shard-size", "30kB", "--finish", "--json-progress")
+    assert made.code == 2
+    assert [line["event"] for line in lines(made.err)] == ["start", "failed"]
+
+
+def test_what_is_there_already_is_told_as_it_is_compared(run):
+    given = ("sample", "-s", "zeros", "--shape", "8", "-o", "w.safetensors", "--json-progress")
+    run(*given)
+    for more, last in ((), "unchanged"), (("--check",), "is what this"):
+        told = run(*given, *more)
+        assert [(line["event"], line["bytes"]) for line in lines(told.err)][1:] == [
+            ("begin", 0), ("end", 32), ("done", 32)
+        ]  # fmt: skip
+        assert last in told.err
 
 
 class Terminal(io.StringIO):

@@ -132,7 +132,7 @@ def test_a_part_is_shown_and_digested_alone(sample, tmp_path):
 
 def test_a_part_without_files_says_so(sample, tmp_path):
     made = sample(*KINDS["shards"], "-o", "m/", "--shard", "7/7")
-    assert (made.code, made.err) == (0, "m/: part 7/7: there are 6 files, and none is in this part\n")
+    assert (made.code, made.err) == (0, "m/: part 7/7: none of the 6 files is in this part\n")
     assert not (tmp_path / "m").exists()
 
 

@@ -41,5 +41,13 @@ def test_json_of_a_verified_file_says_yes(run):
     run(*MAKE, "-o", "w.h5")
     found = json.loads(run("verify", "w.h5", "--json").out)
     assert found["passed"] is True
-    expected = {"path": "w.h5", "passed": True, "tensors": 1, "by": "recipe", "problems": [], "rounded": []}
+    expected = {
+        "path": "w.h5",
+        "passed": True,
+        "tensors": 1,
+        "by": "recipe",
+        "problems": [],
+        "rounded": [],
+        "remarks": [],
+    }
     assert found["files"][0] == expected

@@ -155,8 +155,7 @@ def test_a_command_that_is_ended_takes_its_processes_along(number, code, tmp_pat
     else:
         os.killpg(command.pid, number)  # as a terminal does, and who ends a job: to all of them
     _, said = command.communicate()
-    assert command.returncode == code
-    assert said == (b"interrupted\n" if number == signal.SIGINT else b"")
+    assert (command.returncode, said) == (code, b"interrupted\n" if number == signal.SIGINT else b"")
     while any(os.path.exists(f"/proc/{pid}") for pid in found) and time.monotonic() < until:
         time.sleep(0.01)
     assert not any(os.path.exists(f"/proc/{pid}") for pid in found)
