@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import struct
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -24,6 +25,9 @@ R = TypeVar("R")
 # Whether this process is ours alone, as that of the command is. Where others run their threads, a fork may copy a lock that
 # one of them holds.
 alone = False
+
+# Elsewhere a fork is not there, or breaks what the system's libraries keep (macOS).
+LINUX = sys.platform == "linux"
 
 # Bytes of work below which a fork, some milliseconds, is not worth it.
 LEAST = 64 << 20
@@ -50,7 +54,7 @@ def spread(
         OutputError: a process was killed.
     """
     workers = workers or cores()
-    if workers > 1 and nbytes >= LEAST and alone and hasattr(os, "fork") and threading.active_count() == 1:
+    if alone and LINUX and workers > 1 and nbytes >= LEAST and threading.active_count() == 1:
         return _forked(work, tasks, workers)
     return ordered(work, tasks(), workers)
 

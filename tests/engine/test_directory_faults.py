@@ -271,3 +271,26 @@ def test_case_35_a_limit_on_the_size_of_files_is_an_error_and_leaves_nothing(kin
     assert (process.returncode, out) == (2, b"")
     assert err == f"error: {tmp_path}/m: File too large\n".encode()
     assert os.listdir(tmp_path) == ["m.toml"]
+
+
+def test_a_signal_waits_until_all_files_have_their_names(kind, tmp_path, monkeypatch):
+    class Ended(BaseException):
+        pass
+
+    def end(number, frame):
+        raise Ended
+
+    def replace(source, target):
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.rename(source, target)
+
+    make(tmp_path / "m", kind)
+    make(tmp_path / "new", kind, seed=1)
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        monkeypatch.setattr(os, "replace", replace)
+        with pytest.raises(Ended):
+            make(tmp_path / "m", kind, seed=1, force=True)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert snapshot(tmp_path / "m") == snapshot(tmp_path / "new")

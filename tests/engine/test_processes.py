@@ -17,7 +17,7 @@ from initgen.engine.write import differences, write
 from initgen.formats import FORMATS
 from initgen.specs.tensor import tensor_spec
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+pytestmark = pytest.mark.skipif(not processes.LINUX, reason="forks on Linux alone")
 
 
 @pytest.fixture
