@@ -11,8 +11,8 @@ from initgen.core.url import is_url
 from initgen.engine.draw import Tensor
 from initgen.engine.files import Plan
 from initgen.engine.output import Target, check_space, directory_of, flush, holds, linked
-from initgen.engine.processes import ENDING
 from initgen.engine.progress import SILENT, Progress
+from initgen.engine.signals import held
 from initgen.engine.write import Blank, Filler, Written, local, matches, write
 from initgen.formats.parts import INDEX
 
@@ -100,7 +100,7 @@ def _make(
         if target.mode is None:
             _appear(stage, target)
         else:
-            with _alone(target.real), _undisturbed():
+            with _alone(target.real), held():  # between two names there is neither set
                 _move(plan, stage, target, force=force)
         if fsync:
             for inside in sorted({os.path.dirname(name) for name in plan.names}):
@@ -186,21 +186,6 @@ def _alone(directory: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Signals to end wait until the block has: between two files that get their names there is neither set."""
-    import signal
-
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _move(plan: Plan, stage: str, target: Target, *, force: bool) -> None:

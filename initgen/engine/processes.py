@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from initgen.core import errors
 from initgen.core.errors import InitgenError, OutputError
 from initgen.engine.ordered import cores, ordered
+from initgen.engine.signals import ENDING, held
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -31,9 +32,6 @@ LINUX = sys.platform == "linux"
 
 # Bytes of work below which a fork, some milliseconds, is not worth it.
 LEAST = 64 << 20
-
-# Signals to end; Windows, which has no fork either, has not all of them.
-ENDING = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
 
 _NUMBER = struct.Struct("<Q")
 
@@ -180,9 +178,7 @@ def _fork(
     work: Callable[[T], R], tasks: Callable[[], Iterator[T]], take: int, give: int, others: list[_Other]
 ) -> _Other:
     out, into = os.pipe()
-    # A signal in the middle of it would be lost, or take the new process for the first.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
+    with held():  # a signal in the middle of it would be lost, or take the new process for the first
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of threads: numpy's own are made for it
             pid = os.fork()
@@ -196,9 +192,7 @@ def _fork(
             finally:
                 os._exit(0)
         os.close(into)
-        return _Other(pid, out)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return _Other(pid, out)
 
 
 def _serve(work: Callable[[T], R], tasks: Callable[[], Iterator[T]], take: int, into: int) -> None:
