@@ -10,6 +10,8 @@ import time
 import pytest
 from distributed import LocalCluster
 
+pytestmark = pytest.mark.slow  # a cluster costs seconds; tests/engine/test_cluster.py has the fast ones
+
 ONE = ("sample", "-s", "he_normal", "--shape", "1200x1000")
 
 

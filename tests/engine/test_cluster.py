@@ -51,7 +51,7 @@ def make(directory, output="m.safetensors", form=None, size=None, specs=SPECS, *
 
 
 @pytest.mark.parametrize(("output", "form", "size"), OUTPUTS)
-@pytest.mark.parametrize("task", [1 << 16, 64 << 20])
+@pytest.mark.parametrize("task", [1 << 16, pytest.param(64 << 20, marks=pytest.mark.slow)])
 def test_a_cluster_makes_the_bytes_of_one_machine(output, form, size, task, threads, tmp_path):
     made = make(tmp_path / "there", output, form, size, filler=Cluster(threads.scheduler_address, task=task))
     own = make(tmp_path / "here", output, form, size)

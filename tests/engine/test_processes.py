@@ -136,11 +136,28 @@ def test_a_process_that_others_share_does_not_fork(monkeypatch):
         thread.join()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def hear_signals():
+    """A background job of a shell starts with some of them ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGTERM, 143),
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
+        pytest.param(signal.SIGKILL, -9, marks=pytest.mark.slow),
+    ],
+)
 def test_a_command_that_is_ended_takes_its_processes_along(number, code, tmp_path):
     words = [sys.executable, "-m", "initgen", "sample", "-s", "he_normal", "--shape", "30000x30000", "--threads", "3"]
     command = subprocess.Popen(
-        [*words, "-o", "w.npy", "--no-fsync"], cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True
+        [*words, "-o", "w.npy", "--no-fsync"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=hear_signals,
     )
     children = f"/proc/{command.pid}/task/{command.pid}/children"
     until = time.monotonic() + 20
