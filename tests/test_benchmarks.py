@@ -33,7 +33,7 @@ def test_it_runs_and_writes_a_page_and_every_figure(benchmarks, monkeypatch, tmp
     assert page.read_text() == f"before\n<!-- bench -->\n\n{printed}\n<!-- /bench -->\nafter\n"
     answer = json.loads(figures.read_text())
     assert set(answer["runs"]) == {"`import numpy, click`", "100x64, .npy", "100x64, .safetensors"}
-    assert all(0 < run["seconds"] < 60 and 5 < run["mib"] for row in answer["runs"].values() for run in row["initgen"])
+    assert all(0 < run["seconds"] < 60 and run["mib"] > 5 for row in answer["runs"].values() for run in row["initgen"])
     assert [ratio["most"] for ratio in answer["ratios"]] == [1.3, 1.3]
     assert "| 100x64, .npy" in printed
     assert not list(files.iterdir())

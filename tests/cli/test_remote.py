@@ -109,7 +109,12 @@ def test_what_is_not_installed_is_said_with_what_to_install(run, monkeypatch):
 )
 def test_a_signal_aborts_the_upload(number, code, bucket):
     command = [sys.executable, "-m", "initgen", "sample", "-s", "zeros", "--shape", "500000000", "--json-progress"]
-    process = subprocess.Popen([*command, "-o", f"{bucket.url}/w.npy"], stderr=subprocess.PIPE, env=os.environ)
+    process = subprocess.Popen(
+        [*command, "-o", f"{bucket.url}/w.npy"],
+        stderr=subprocess.PIPE,
+        env=os.environ,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job starts with it ignored
+    )
     try:
         until = time.monotonic() + 60
         while not bucket.uploads() and time.monotonic() < until:
