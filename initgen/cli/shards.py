@@ -69,8 +69,8 @@ class Parts:
         from initgen.cli import clean_up_when_ended, fail, fork_if_alone
         from initgen.cli.progress import progress_of
         from initgen.engine import shards
+        from initgen.engine.directory import store_at
         from initgen.engine.output import in_units
-        from initgen.engine.store import store_at
 
         whole = output.plan_of(specs, given)
         shards.check_divisible(whole)

@@ -13,6 +13,7 @@ from initgen.engine.files import Plan
 from initgen.engine.output import Target, check_space, directory_of, flush, holds, linked
 from initgen.engine.progress import SILENT, Progress
 from initgen.engine.signals import held
+from initgen.engine.store import Store
 from initgen.engine.write import Blank, Filler, Written, local, matches, write
 from initgen.formats.parts import INDEX
 
@@ -142,6 +143,24 @@ def exists(plan: Plan) -> bool:
 
         return remote.exists(plan)
     return os.path.exists(plan.path)
+
+
+def store_at(path: str, *, fsync: bool = True, threads: int | None = None) -> Store:
+    """Where the files of a plan at this path go.
+
+    Args:
+        fsync: flush files to disk; at a URL there is nothing to flush.
+
+    Raises:
+        OutputError: they cannot.
+    """
+    if is_url(path):
+        from initgen.engine.remote import Remote
+
+        return Remote(path, threads)
+    from initgen.engine.local import Directory
+
+    return Directory(path, fsync=fsync, threads=threads)
 
 
 def _holds(target: Target, name: str, data: bytes) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from initgen.core.url import is_url
 from initgen.engine.files import File
 from initgen.engine.progress import Progress
 
@@ -47,21 +46,3 @@ class Store(Protocol):
 
     def remove(self, name: str) -> None:
         """Remove a file; one that is not there is as good."""
-
-
-def store_at(path: str, *, fsync: bool = True, threads: int | None = None) -> Store:
-    """Where the files of a plan at this path go.
-
-    Args:
-        fsync: flush files to disk; at a URL there is nothing to flush.
-
-    Raises:
-        OutputError: they cannot.
-    """
-    if is_url(path):
-        from initgen.engine.remote import Remote
-
-        return Remote(path, threads)
-    from initgen.engine.local import Directory
-
-    return Directory(path, fsync=fsync, threads=threads)
