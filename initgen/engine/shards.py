@@ -117,9 +117,7 @@ def write_part(
     for file in todo:
         store.write(file, progress, force=force)
         identities[file.name] = store.identity(file.name)
-        for name in plan.beside:
-            if name.endswith(INDEX):  # of another run, which has checked what was there before
-                store.remove(name)
+        _remove_index(plan, store)  # of another run, which has checked what was there before
     return Outcome(tuple(file.name for file in todo), tuple(kept), identities=identities)
 
 
@@ -180,6 +178,12 @@ def _indexes(plan: Plan, there: set[str]) -> list[str]:
     return [name for name in (*plan.stale(there), *plan.beside) if name.endswith(INDEX) and name in there]
 
 
+def _remove_index(plan: Plan, store: Store) -> None:
+    for name in plan.beside:
+        if name.endswith(INDEX):
+            store.remove(name)
+
+
 def _taken(store: Store, name: str) -> OutputError:
     return OutputError(f"{os.path.join(store.path, name)}: exists and holds something else", "--force replaces it")
 
@@ -195,9 +199,7 @@ def _closed(plan: Plan, store: Store, made: Outcome, force: bool) -> Outcome:
     # Who replaced a file since removes the index after it, or is seen here, whichever comes later.
     changed = [name for name, before in made.identities.items() if store.identity(name) != before]
     if changed:
-        for name in plan.beside:
-            if name.endswith(INDEX):
-                store.remove(name)
+        _remove_index(plan, store)
         raise OutputError(
             f"{os.path.join(plan.path, changed[0])}: was changed meanwhile by another run", "run this again"
         )

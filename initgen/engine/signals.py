@@ -21,13 +21,13 @@ def held() -> Iterator[None]:
         return
     came: list[int] = []
     before = {number: signal.getsignal(number) for number in ENDING}
-    held = [number for number in ENDING if before[number] not in (signal.SIG_IGN, None)]
-    for number in held:
+    heard = [number for number in ENDING if before[number] not in (signal.SIG_IGN, None)]
+    for number in heard:
         signal.signal(number, lambda number, frame: came.append(number))
     try:
         yield
     finally:
-        for number in held:
+        for number in heard:
             signal.signal(number, before[number])
         if came:
             os.kill(os.getpid(), came[0])

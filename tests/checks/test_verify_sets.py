@@ -227,3 +227,14 @@ def test_files_are_not_touched(model):
     for specs in ways:
         verify(str(path), specs=specs)
     assert [(os.stat(file).st_mtime_ns, file.read_bytes() if file.is_file() else b"") for file in files] == before
+
+
+def test_files_of_different_seeds_in_one_set_are_remarked_on(tmp_path):
+    for seed in (8, 9):
+        specs = [tensor_spec("he_uniform", (30, 40), name=name, seed=seed, keyed=True) for name in ("a", "b")]
+        write_plan(plan_files(specs, f"{tmp_path}/{seed}/", None, 5000))
+        assert verify(str(tmp_path / str(seed))).remarks == ()
+    (tmp_path / "9" / SHARD).write_bytes((tmp_path / "8" / SHARD).read_bytes())
+    answer = verify(str(tmp_path / "9"))
+    assert answer.passed
+    assert answer.remarks == ("its files have 2 seeds, 8 and 9: parts of different sets?",)
