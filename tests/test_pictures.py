@@ -7,10 +7,13 @@ import runpy
 import xml.etree.ElementTree
 from pathlib import Path
 
+import pytest
+
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 HEADS = {".svg": b"<", ".png": b"\x89PNG\r\n\x1a\n"}
 
 
+@pytest.mark.slow
 def test_every_picture_is_made_by_the_script_and_is_small(tmp_path):
     kept = {path.name: path for path in PICTURES.iterdir() if path.suffix in HEADS}
     runpy.run_path(str(PICTURES / "make.py"))["make"](tmp_path)

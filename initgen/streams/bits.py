@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 VERSION = "native-1"
 
+_LITTLE64, _LITTLE32 = np.dtype("<i8"), np.dtype("<u4")
+
 W = TypeVar("W", bound=np.generic)
 
 
@@ -67,7 +69,9 @@ class Words:
         skip = start % 2
         first = start // 2
         for words in self.blocks64(first, (start + count + 1) // 2 - first, size // 2):
-            halves = words.astype("<i8", copy=False).view("<u4").astype(np.uint32, copy=False)[skip : skip + count]
+            halves = (
+                words.astype(_LITTLE64, copy=False).view(_LITTLE32).astype(np.uint32, copy=False)[skip : skip + count]
+            )
             count -= halves.size
             skip = 0
             yield halves

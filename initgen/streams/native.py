@@ -14,7 +14,7 @@ The value is then held inside the law's support and rounded to the stored dtype 
 """
 
 import math
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,6 @@ from initgen.streams import rounding
 from initgen.streams.bits import Joined, Words
 from initgen.streams.lines import Lines, Room, quantiles
 from initgen.streams.table import Table
-
-F = TypeVar("F", bound=np.floating)
 
 # Words that are drawn in one go: what a step leaves is still in the cache when the next step takes it.
 _BLOCK32, _BLOCK64 = 1 << 16, 1 << 15
@@ -50,7 +48,8 @@ class Draw:
         self._clip = math.isfinite(self._low) or math.isfinite(self._high)
         self._table = None
         if isinstance(law, Uniform):
-            self._clip = self._leaves(law)
+            self._linear = _Linear(law, np.float64 if dtype.word == 64 else np.float32)
+            self._clip = self._leaves()
         elif dtype.word == 32 and not isinstance(law, Constant):
             self._lines = Lines(law, self._low, self._high, count)
             if count >= _MANY and dtype.itemsize <= 2:
@@ -70,7 +69,7 @@ class Draw:
         elif self.dtype.word == 64:
             self._fill64(words, start, out)
         elif isinstance(self.law, Uniform):
-            self._fill32(self.law, words, start, out)
+            self._fill32(words, start, out)
         else:
             self._fill_by_lines(words, start, out)
 
@@ -79,33 +78,36 @@ class Draw:
         self._lines.fill(words, values, Room(words.size))
         return values
 
-    def _leaves(self, law: Uniform) -> bool:
+    def _leaves(self) -> bool:
         """Whether a draw may leave the bounds. Draws grow with their words, so that the least and the largest tell."""
-        if self.dtype.word == 64:
-            first, last = _uniform64(law, np.array([-(2**63), 2**63 - 1])).tolist()
-        else:
-            outermost = np.empty(2, np.float32)
-            _uniform32(law, np.array([2**31, 2**31 - 1], np.uint32), outermost)
-            first, last = outermost.tolist()
+        bits = self.dtype.word
+        outermost = np.empty(2, f"f{bits // 8}")
+        self._linear.fill(np.array([-(2 ** (bits - 1)), 2 ** (bits - 1) - 1], f"i{bits // 8}"), outermost)
+        first, last = outermost.tolist()
         return bool(first < self._low or last > self._high)
 
     def _fill64(self, words: Words | Joined, start: int, out: NDArray[Any]) -> None:
         at = 0
         for block in words.blocks64(start, out.size, _BLOCK64):
-            values = _uniform64(self.law, block) if isinstance(self.law, Uniform) else quantiles(self.law, block, 64)
+            if isinstance(self.law, Uniform):
+                values = np.empty(block.size)
+                self._linear.fill(block, values)
+            else:
+                values = quantiles(self.law, block, 64)
             if self._clip:
                 np.clip(values, self._low, self._high, out=values)
             out[at : at + block.size] = values
             at += block.size
 
-    def _fill32(self, law: Uniform, words: Words | Joined, start: int, out: NDArray[Any]) -> None:
+    def _fill32(self, words: Words | Joined, start: int, out: NDArray[Any]) -> None:
         at = 0
+        low, high = np.float32(self._low), np.float32(self._high)
         for block in words.blocks32(start, out.size, _BLOCK32):
             part = out[at : at + block.size]
             values = self._floats(part)
-            _uniform32(law, block, values)
+            self._linear.fill(block, values)
             if self._clip:
-                np.clip(values, np.float32(self._low), np.float32(self._high), out=values)
+                np.clip(values, low, high, out=values)
             rounding.store(values, self.dtype, part)
             at += block.size
 
@@ -133,32 +135,28 @@ class Draw:
         return part if part.dtype == np.float32 else np.empty(part.size, np.float32)
 
 
-def _uniform64(law: Uniform, words: NDArray[np.int64]) -> NDArray[np.float64]:
-    low, high = law.support
-    if low == -high:
-        return _scale(words.astype(np.float64) + 0.5, high, 2.0**-63)
-    from_low = (words.view(np.uint64) ^ np.uint64(1 << 63)).astype(np.float64) + 0.5
-    return _scale(from_low, high - low, 2.0**-64) + low
+class _Linear:
+    """A uniform law as a linear function of the words, in the dtype of the computation."""
 
+    def __init__(self, law: Uniform, kind: type[np.float32] | type[np.float64]) -> None:
+        low, high = law.support
+        bits = np.dtype(kind).itemsize * 8
+        self._symmetric = low == -high
+        factor, power = (high, 2.0 ** (1 - bits)) if self._symmetric else (high - low, 2.0**-bits)
+        # Where the product of the two has lost digits, they are multiplied one after the other.
+        apart = kind(factor * power) < np.finfo(kind).tiny
+        self._factors = (kind(power), kind(factor)) if apart else (kind(factor * power),)
+        self._half, self._low = kind(0.5), kind(low)
+        self._signed, self._sign = np.dtype(f"i{bits // 8}"), np.dtype(f"u{bits // 8}").type(1 << (bits - 1))
 
-def _uniform32(law: Uniform, words: NDArray[np.uint32], values: NDArray[np.float32]) -> None:
-    low, high = law.support
-    if low == -high:
-        np.copyto(values, words.view(np.int32), casting="unsafe")
-        np.add(values, np.float32(0.5), out=values)
-        _scale(values, high, 2.0**-31)
-    else:
-        np.copyto(values, words ^ np.uint32(1 << 31), casting="unsafe")
-        np.add(values, np.float32(0.5), out=values)
-        _scale(values, high - low, 2.0**-32)
-        np.add(values, np.float32(low), out=values)
-
-
-def _scale(values: NDArray[F], factor: float, power: float) -> NDArray[F]:
-    """``values`` times ``factor`` times a power of two, in place and rounded once."""
-    kind = values.dtype.type
-    if kind(factor * power) < np.finfo(kind).tiny:  # their product has lost digits: one after the other
-        np.multiply(values, kind(power), out=values)
-        power = 1.0
-    np.multiply(values, kind(factor * power), out=values)
-    return values
+    def fill(self, words: NDArray[Any], values: NDArray[Any]) -> None:
+        """The value of each word."""
+        if self._symmetric:
+            np.copyto(values, words.view(self._signed), casting="unsafe")
+        else:
+            np.copyto(values, words.view(self._sign.dtype) ^ self._sign, casting="unsafe")
+        np.add(values, self._half, out=values)
+        for factor in self._factors:
+            np.multiply(values, factor, out=values)
+        if not self._symmetric:
+            np.add(values, self._low, out=values)
