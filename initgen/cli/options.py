@@ -44,6 +44,12 @@ def _format_names() -> list[str]:
     return ["npy", "npz", "safetensors", "hdf5"]
 
 
+def _stream_names() -> list[str]:
+    from initgen.streams.dialects import STREAMS
+
+    return list(STREAMS)
+
+
 def _preset_names() -> list[str]:
     from initgen.specs.model import presets
 
@@ -54,6 +60,7 @@ SCHEME = Names("name[:key=value,…]", _scheme_names)
 DTYPE = Names("dtype", _dtype_names)
 FORMAT = Names("format", _format_names)
 PRESET = Names("name", _preset_names)
+STREAM = Names("name", _stream_names)
 
 
 class ShapeType(click.ParamType):  # type: ignore[type-arg]
@@ -66,14 +73,22 @@ class ShapeType(click.ParamType):  # type: ignore[type-arg]
 
 
 class SeedType(click.ParamType):  # type: ignore[type-arg]
-    """A whole number, or the word random."""
+    """A whole number, or the word random.
+
+    Args:
+        signed: whether it may be below 0, as some frameworks' seeds may.
+    """
 
     name = "seed"
+
+    def __init__(self, *, signed: bool = False) -> None:
+        self._signed = signed
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, int) or value == "random":
             return value
-        if not (value.isascii() and value.isdigit() and len(value) <= 20):
+        digits = value.removeprefix("-") if self._signed else value
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= 20):
             raise BadParameter(f"seed = {quoted(value)} must be a whole number from 0 to 2^64 - 1", "or: --seed random")
         return int(value)
 
@@ -161,17 +176,26 @@ format_option = click.option(
     "--format", "form", type=FORMAT, help="npy, npz, safetensors or hdf5; by default from the suffix."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer as one JSON document.")
+stream_option = click.option(
+    "--stream",
+    type=STREAM,
+    help="The random numbers: native, or those of torch, jax, keras-jax, … See initgen schemes --stream.",
+)
 threads_option = click.option("--threads", type=click.IntRange(1, 1024), help="By default all cores; changes no byte.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No messages on stderr but errors.")
 
 
-def seed_of(given: int | str | None, *, quiet: bool = False) -> int | None:
+def seed_of(given: int | str | None, *, stream: str | None = None, quiet: bool = False) -> int | None:
     """A seed as it was given, or for the word random one of the system's, which is said on stderr."""
     if not isinstance(given, str):
         return given
     import secrets
 
-    seed = secrets.randbits(64)
+    from initgen.streams.dialects import NATIVE, dialect, version
+
+    native = stream is None or version(stream) == NATIVE
+    bits = 64 if native else max(bits for bits in (31, 32, 63, 64) if dialect(str(stream)).takes(2**bits - 1))
+    seed = secrets.randbits(bits)
     if not quiet:
         print(f"seed {seed}", file=sys.stderr)
     return seed

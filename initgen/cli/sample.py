@@ -23,7 +23,8 @@ _OF_MODELS = ("like", "preset", "rules", "variables", "only")
 @options.model_options
 @click.option("--output", "-o", type=click.Path(), help="The file or directory to make; - for standard output.")
 @click.option("--dtype", type=options.DTYPE, help="Dtype to store.  [default: float32]")
-@click.option("--seed", type=options.SeedType(), help="0 to 2^64 - 1, or random.  [default: 0]")
+@click.option("--seed", type=options.SeedType(signed=True), help="0 to 2^64 - 1, or random.  [default: 0]")
+@options.stream_option
 @click.option("--name", help="The tensor's name in the file.  [default: weight]")
 @options.kernel_options
 @options.format_option
@@ -53,11 +54,13 @@ def command(context: click.Context, /, **given: Any) -> int:
     initgen sample model.keras -o model.weights.h5
     initgen sample config.json --set num_hidden_layers=2 -o tiny/
     initgen sample --like model.safetensors --preset llama --max-shard-size 2GB -o model/
+    initgen sample --stream torch --seed 42 --layout torch --scheme kaiming_uniform --shape 64x100 -o t.npy
 
     SPEC is a spec file, a Keras model (.keras, or its config in JSON), or a config.json of Hugging Face.
-    The same command makes the same bytes, on any machine. The suffix of the output chooses the format; a directory gets
-    shards of safetensors with their index, or with --format npy a file for each tensor. Without -o one tensor goes to
-    standard output as .npy, or, where that is a terminal, is shown and not written.
+    The same command makes the same bytes, on any machine; with --stream they are the very numbers of a framework. The
+    suffix of the output chooses the format; a directory gets shards of safetensors with their index, or with --format
+    npy a file for each tensor. Without -o one tensor goes to standard output as .npy, or, where that is a terminal, is
+    shown and not written.
     """
     path = given["output"]
     if given["digest"] and path == "-":
@@ -71,7 +74,7 @@ def command(context: click.Context, /, **given: Any) -> int:
         from initgen.cli.shards import Parts
 
         parts = Parts.of(given)
-    given["seed"] = options.seed_of(given["seed"], quiet=given["quiet"])
+    given["seed"] = options.seed_of(given["seed"], stream=given["stream"], quiet=given["quiet"])
     specs = _described(context, given)
     if given["elements"] is not None:
         if given["dask"] is not None:
@@ -129,6 +132,7 @@ def _described(context: click.Context, given: dict[str, Any]) -> "list[TensorSpe
             name="weight" if given["name"] is None else given["name"],
             dtype=given["dtype"] or "float32",
             seed=given["seed"] or 0,
+            stream=given["stream"] or "native",
             **options.kernel_of(given),
         )
         return [spec]
@@ -144,7 +148,7 @@ def _described(context: click.Context, given: dict[str, Any]) -> "list[TensorSpe
 
     return describe(
         given["spec"],
-        **{key: given[key] for key in ("like", "preset", "rules", "seed", "dtype", "layout", "only")},
+        **{key: given[key] for key in ("like", "preset", "rules", "seed", "stream", "dtype", "layout", "only")},
         variables=options.variables_of(given["variables"]),
         warn=lambda message: output.warn(message, given["quiet"]),
     )

@@ -18,6 +18,7 @@ from initgen.schemes.structure import Structure
 from initgen.specs.tensor import TensorSpec
 from initgen.streams import rounding
 from initgen.streams.bits import Joined, Words
+from initgen.streams.dialects import NATIVE, dialect
 from initgen.streams.native import Draw
 
 Bytes = NDArray[np.uint8]
@@ -45,6 +46,11 @@ def _check_memory(made: Structure) -> None:
         )
 
 
+def _native_law(spec: TensorSpec) -> Law | None:
+    """The law by which its elements are drawn from the native stream, where that is so."""
+    return spec.element_law if spec.stream == NATIVE or not spec.random else None
+
+
 class Tensor:
     """One tensor, ready to be drawn piece by piece, by several threads at once.
 
@@ -61,7 +67,11 @@ class Tensor:
         law = spec.element_law
         if isinstance(made, Structure) and law is None:
             _check_memory(made)
-        self._draw = draw or (Draw(law, spec.dtype, spec.count) if law else None)
+        self._draw, self._drawing = draw, None
+        if spec.stream != NATIVE and spec.random:
+            self._drawing = dialect(spec.stream).drawing(spec.call)
+        elif law and not draw:
+            self._draw = Draw(law, spec.dtype, spec.count)
         self._zeros = made.zeros if isinstance(made, Structure) else (0, 0)
         if isinstance(made, Structure) and made.largest > spec.dtype.largest:
             raise BadParameter(f"{made} overflows {spec.dtype.name}, whose largest value is {spec.dtype.largest:g}")
@@ -99,14 +109,14 @@ class Tensor:
         """These tensors, each law made ready once for all that share it."""
         counts: Counter[tuple[Law, DType]] = Counter()
         for spec in specs:
-            if law := spec.element_law:
+            if law := _native_law(spec):
                 counts[law, spec.dtype] += spec.count
         draws: dict[tuple[Law, DType], Draw] = {}
         tensors = []
         for spec in specs:
             try:
                 draw = None
-                if law := spec.element_law:
+                if law := _native_law(spec):
                     key = (law, spec.dtype)
                     draw = draws[key] if key in draws else draws.setdefault(key, Draw(*key, counts[key]))
                 tensors.append(cls(spec, draw))
@@ -118,7 +128,7 @@ class Tensor:
 
     def __call__(self, start: int, count: int) -> NDArray[Any]:
         """Elements ``start`` to ``start + count``: little-endian, bfloat16 as its bits."""
-        if self._draw is None:
+        if self.spec.element_law is None:
             first = self.spec.first + start
             return self._whole()[first : first + count]
         out = rounding.empty(count, self.spec.dtype)
@@ -127,11 +137,15 @@ class Tensor:
 
     def fill(self, start: int, out: NDArray[Any]) -> None:
         """The elements from ``start`` on, as many as ``out`` has room for."""
-        if self._draw is None:
+        if self.spec.element_law is None:
             out[...] = self(start, out.size)
+            return
+        if self._drawing:
+            self._drawing.fill(self.spec.first + start, out)
         else:
+            assert self._draw is not None
             self._draw.fill(self.words, self.spec.first + start, out)
-            self._blank(out, start)
+        self._blank(out, start)
 
     def _blank(self, drawn: NDArray[Any], start: int, unit: int = 1) -> NDArray[Any]:
         """What was drawn from element ``start`` on, ``unit`` numbers for each, with zeros where they belong."""
@@ -148,6 +162,10 @@ class Tensor:
     def _whole(self) -> NDArray[np.generic]:
         made, dtype = self.spec.made, self.spec.dtype
         assert isinstance(made, Structure)
+        if self._drawing:
+            out = rounding.empty(math.prod(made.shape), dtype)
+            self._drawing.fill(0, out)
+            return out
         values = made.build(self._draws).reshape(-1)
         low, high = made.support
         if math.isfinite(low):

@@ -21,6 +21,8 @@ class Identity(Structure):
     groups: int
     what: str
 
+    random = False
+
     def build(self, draw: "Drawing") -> "Floats":
         import numpy as np
 

@@ -21,6 +21,8 @@ class Pattern(Structure):
     shape: Shape
     what: ClassVar[str]
 
+    random = False
+
     @abstractmethod
     def values(self) -> "Floats":
         """The last axes; the same at every place of the axes before."""

@@ -39,6 +39,7 @@ class Structure(ABC):
         shape: of the tensor.
         bitwise: whether the bytes are promised; linear algebra rounds differently on other machines.
         whole: whether its values are whole numbers, which integer dtypes hold.
+        random: whether anything is drawn for it.
         element_law: of its elements, where all but those at ``zeros`` are drawn one by one; then it is never made as a whole.
         zeros: the first element that is zero, and the first after it that is not.
     """
@@ -46,6 +47,7 @@ class Structure(ABC):
     shape: Shape
     bitwise: ClassVar[bool] = True
     whole: ClassVar[bool] = False
+    random: ClassVar[bool] = True
 
     @property
     def element_law(self) -> Law | None:

@@ -17,6 +17,7 @@ from initgen.specs.recipe import read_recipe
 from initgen.specs.rules import rules_of
 from initgen.specs.settle import settle
 from initgen.specs.tensor import TensorSpec
+from initgen.streams.dialects import NATIVE
 
 Tree = dict[str, Any]
 
@@ -61,10 +62,15 @@ def tree_of(specs: Sequence[TensorSpec], groups: Sequence[str] = ()) -> Tree:
     seeds = {spec.seed for spec in specs if spec.keyed}
     if len(seeds) > 1:
         raise SpecError(f"its tensors are of {len(seeds)} models with a seed each, which one spec cannot say")
+    streams = {spec.stream for spec in specs}
+    if len(streams) > 1:
+        raise SpecError(f"its tensors are of {len(streams)} streams, and a spec has one: {', '.join(sorted(streams))}")
     dtype = _most(spec.dtype.name for spec in specs)
     layout = _most(spec.kernel.layout for spec in specs)
     entries = fold((spec.name, json.dumps(_entry(spec, dtype, layout))) for spec in specs)
-    top = {"seed": seeds.pop() if seeds else 0, "dtype": dtype, "layout": layout, **_empty(groups)}
+    stream = streams.pop() if streams else NATIVE
+    drawn = {} if stream == NATIVE else {"stream": stream}
+    top = {"seed": seeds.pop() if seeds else 0, **drawn, "dtype": dtype, "layout": layout, **_empty(groups)}
     return {**top, "tensors": {name: json.loads(entry) for name, entry in entries}}
 
 
@@ -78,6 +84,8 @@ def _entry(spec: TensorSpec, dtype: str, layout: str) -> Tree:
         entry["layout"] = spec.kernel.layout
     if not spec.keyed:
         entry["seed"] = spec.seed
+    if spec.place:
+        entry["place"] = list(spec.place)
     if spec.tied:
         entry["tied"] = spec.tied
     if spec.kernel.groups > 1:

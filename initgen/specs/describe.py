@@ -22,6 +22,7 @@ def describe(
     rules: Iterable[str] | str = (),
     variables: Mapping[str, Given] | None = None,
     seed: int | None = None,
+    stream: str | None = None,
     dtype: str | None = None,
     layout: str | None = None,
     only: Sequence[str] | str = (),
@@ -36,6 +37,7 @@ def describe(
         rules: more rules, ``*.bias=zeros``; they come first.
         variables: in place of those in the spec, by name.
         seed: in place of the spec's.
+        stream: in place of the spec's: ``native``, or a framework's, ``torch``.
         dtype: in place of every floating-point dtype.
         layout: where nothing else says how the axes are read.
         only: patterns of the names that are wanted; all by default. Leaving some out changes no other.
@@ -55,7 +57,7 @@ def describe(
     _check_names(model, given)
     names = chosen(list(model.drafts), [only] if isinstance(only, str) else only)
     used: set[Rule] = set()
-    specs = settle(model, names, seed=seed, dtype=dtype, layout=layout, used=used)
+    specs = settle(model, names, seed=seed, stream=stream, dtype=dtype, layout=layout, used=used)
     for rule in first:
         if rule not in used:
             fitting = any(rule.fits(draft.name, draft.shape) is not None for draft in model.drafts.values())

@@ -10,6 +10,7 @@ from initgen.specs.layers import keras, torch
 from initgen.specs.layers.keras.layer import Held
 from initgen.specs.layers.layer import Initializer, Layer
 from initgen.specs.schema import SchemeTable, SchemeText, SpecTable
+from initgen.streams.dialects import NATIVE, STREAMS, VERSIONS
 
 Schema = dict[str, Any]
 
@@ -44,6 +45,9 @@ def json_schema() -> str:
             closed = {"additionalProperties": False} if kind.__struct_config__.forbid_unknown_fields else {}
             branches.append({"properties": properties, "required": ["kind", *_required(kind)], **closed})
     defs["Layer"] = {"type": "object", "required": ["kind"], "anyOf": [_MARK]}
+    # The native stream takes seeds from 0 on, and it is the one where none is named.
+    framework = {"properties": {"stream": {"enum": sorted({*STREAMS, *VERSIONS} - {"native", NATIVE})}}}
+    defs["SpecTable"]["anyOf"] = [{"properties": {"seed": {"minimum": 0}}}, {**framework, "required": ["stream"]}]
     layers = defs["SpecTable"]["properties"]["layers"]
     layers["items"] = {"$ref": "#/$defs/Layer"}
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A spec of initgen"}

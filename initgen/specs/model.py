@@ -19,6 +19,7 @@ from initgen.specs.rules import File, Rule
 from initgen.specs.schema import Options, SpecTable, TensorTable, located, read_table
 from initgen.specs.scope import Given, Scope
 from initgen.specs.tensor import TensorSpec
+from initgen.streams.dialects import version
 
 if TYPE_CHECKING:
     from initgen.specs.layers.keras.model import KerasModel
@@ -61,6 +62,7 @@ class Model:
 
     shown: str
     seed: int | None = None
+    stream: str | None = None
     layout: str | None = None
     drafts: dict[str, Draft] = field(default_factory=dict)
     rules: list[Rule] = field(default_factory=list)
@@ -178,6 +180,10 @@ def _take(
                 ("seed",), "another file has another seed", "give it once, in the file that includes both"
             )
         model.seed, seeded = table.seed, True
+    if table.stream is not None:
+        if model.stream not in (None, version(table.stream)):
+            raise document.error(("stream",), "another file has another stream", "a model has one: give it once")
+        model.stream = version(table.stream)
     for name, options in table.tensors.items():
         for draft in _drafts(file, name, options):
             model.add(draft)

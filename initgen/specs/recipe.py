@@ -7,8 +7,7 @@ from typing import Any
 
 from initgen.core.errors import BadParameter, FormatError, InitgenError, quoted
 from initgen.specs.tensor import TensorSpec, tensor_spec
-
-STREAM = "native-1"
+from initgen.streams.dialects import NATIVE, VERSIONS
 
 
 def recipe_of(specs: Sequence[TensorSpec]) -> str:
@@ -16,14 +15,16 @@ def recipe_of(specs: Sequence[TensorSpec]) -> str:
 
     Empty where there is a slice of a tensor: a recipe describes whole ones.
     """
-    if any(spec.piece for spec in specs):
+    if any(spec.piece_of is not None for spec in specs):
         return ""
-    tensors = {spec.name: _entry(spec) for spec in specs}
-    recipe = {"initgen": 1, "stream": STREAM, "tensors": tensors}
+    streams = {spec.stream for spec in specs}
+    stream = streams.pop() if len(streams) == 1 else NATIVE
+    tensors = {spec.name: _entry(spec, stream) for spec in specs}
+    recipe = {"initgen": 1, "stream": stream, "tensors": tensors}
     return json.dumps(recipe, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
-def _entry(spec: TensorSpec) -> dict[str, Any]:
+def _entry(spec: TensorSpec, stream: str) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "dtype": spec.dtype.name,
         "layout": spec.kernel.layout,
@@ -40,6 +41,10 @@ def _entry(spec: TensorSpec) -> dict[str, Any]:
         entry["keyed"] = True
     if spec.tied:
         entry["tied"] = spec.tied
+    if spec.place:
+        entry["place"] = list(spec.place)
+    if spec.stream != stream:
+        entry["stream"] = spec.stream
     return entry
 
 
@@ -63,6 +68,8 @@ def read_recipe(text: str, path: str) -> dict[str, TensorSpec]:
         groups: int = 1
         keyed: bool = False
         tied: str = ""
+        place: tuple[int, ...] = ()
+        stream: str = ""
 
     class Recipe(msgspec.Struct, forbid_unknown_fields=True):
         initgen: int
@@ -74,10 +81,12 @@ def read_recipe(text: str, path: str) -> dict[str, TensorSpec]:
         recipe = msgspec.json.decode(text, type=Recipe)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise FormatError(f"{path}: its recipe is not one that initgen writes: {error}") from None
-    if recipe.initgen != 1 or recipe.stream != STREAM:
+    streams = {recipe.stream, *(entry.stream for entry in recipe.tensors.values() if entry.stream)}
+    unknown = sorted(streams - VERSIONS)
+    if recipe.initgen != 1 or unknown:
         raise FormatError(
-            f"{path}: its recipe is of version {recipe.initgen}, stream {recipe.stream!r}",
-            f"a newer initgen wrote it; this one knows version 1, {STREAM}",
+            f"{path}: its recipe is of version {recipe.initgen}, stream {quoted(unknown[0] if unknown else recipe.stream)}",
+            f"a newer initgen wrote it; this one knows version 1, {', '.join(sorted(VERSIONS))}",
         )
     specs: dict[str, TensorSpec] = {}
     alike: dict[object, TensorSpec] = {}
@@ -86,14 +95,14 @@ def read_recipe(text: str, path: str) -> dict[str, TensorSpec]:
         key = (*(getattr(entry, field) for field in fields), *entry.shape, None, *entry.params.items())
         if key not in alike:
             try:
-                alike[key] = _spec(name, entry)
+                alike[key] = _spec(name, entry, recipe.stream)
             except InitgenError as error:
                 raise FormatError(f"{path}: its recipe: {error.message}", error.hint) from None
         specs[name] = alike[key].renamed(name)
     return specs
 
 
-def _spec(name: str, entry: Any) -> TensorSpec:
+def _spec(name: str, entry: Any, stream: str) -> TensorSpec:
     # tensor_spec checks everything; only what a command line cannot say is added, and what only it can is refused.
     if ":" in entry.scheme:
         raise BadParameter(f"scheme = {quoted(entry.scheme)} must be a name without parameters")
@@ -104,6 +113,8 @@ def _spec(name: str, entry: Any) -> TensorSpec:
         name=name,
         dtype=entry.dtype,
         seed=entry.seed,
+        stream=entry.stream or stream,
+        place=entry.place,
         keyed=entry.keyed,
         layout=entry.layout,
         groups=entry.groups,

@@ -1,7 +1,7 @@
 """The words of a spec file: what each table may hold. ``initgen spec --schema`` prints this as a JSON Schema."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
@@ -12,6 +12,7 @@ from initgen.core.shapes import LAYOUTS
 from initgen.schemes import SCHEMES
 from initgen.specs.document import Document
 from initgen.specs.places import Where
+from initgen.streams.dialects import NATIVE, STREAMS, VERSIONS, version
 
 _NAMES = [scheme.name for scheme in SCHEMES]
 
@@ -40,7 +41,14 @@ LayoutName = Annotated[
         extra_json_schema={"enum": list(LAYOUTS)},
     ),
 ]
-Seed = Annotated[int, Meta(description="From 0 to 2^64 - 1.", extra_json_schema={"minimum": 0})]
+Seed = Annotated[int, Meta(description="From 0 to 2^64 - 1; of other streams, what the framework takes.")]
+StreamName = Annotated[
+    str,
+    Meta(
+        description="The random numbers: native, or a framework's own. See initgen schemes --stream.",
+        extra_json_schema={"enum": sorted({*STREAMS, *VERSIONS})},
+    ),
+]
 Size = Annotated[
     int | str,
     Meta(
@@ -61,6 +69,13 @@ class Options(Struct, forbid_unknown_fields=True, kw_only=True):
     seed: Annotated[int, Meta(description="A seed of its own: the values then do not depend on the name.")] | None = (
         None
     )
+    place: (
+        Annotated[
+            list[int],
+            Meta(description="Where in a framework's stream it begins, as initgen spec writes it; needs a seed."),
+        ]
+        | None
+    ) = None
     fan_in: Size | None = None
     fan_out: Size | None = None
     fan_from: (
@@ -115,7 +130,7 @@ class SpecTable(Struct, forbid_unknown_fields=True, kw_only=True):
     seed: Seed | None = None
     dtype: DtypeName | None = None
     layout: LayoutName | None = None
-    stream: Literal["native-1"] | None = None
+    stream: StreamName | None = None
     preset: Annotated[str, Meta(description="Rules that come with initgen, after those of this file.")] | None = None
     variables: Annotated[
         dict[str, int | float | str | Taken],
@@ -173,8 +188,13 @@ def read_table(document: Document) -> SpecTable:
 
 def _check_values(document: Document, table: SpecTable) -> None:
     """What a type cannot say of the values that hold for the whole file."""
-    if table.seed is not None and not 0 <= table.seed < 2**64:
+    native = table.stream in (None, "native", NATIVE)
+    if native and table.seed is not None and not 0 <= table.seed < 2**64:
         raise document.error(("seed",), f"is {quoted(table.seed)}, and must be a whole number from 0 to 2^64 - 1")
+    try:
+        _ = table.stream is None or version(table.stream)
+    except UnknownName as error:
+        raise document.blame(("stream",), error) from None
     if table.layout is not None and table.layout not in LAYOUTS:
         raise document.error(("layout",), f"is {quoted(table.layout)}, and must be {' or '.join(LAYOUTS)}")
     if table.dtype is not None:

@@ -12,7 +12,9 @@ from initgen.specs.model import Draft, Model
 from initgen.specs.rules import File, Rule, scheme_of
 from initgen.specs.schema import Options, Size
 from initgen.specs.scope import Scope
+from initgen.specs.series import in_series
 from initgen.specs.tensor import TensorSpec, tensor_spec
+from initgen.streams.dialects import NATIVE, version
 
 
 def settle(
@@ -22,18 +24,20 @@ def settle(
     seed: int | None = None,
     dtype: str | None = None,
     layout: str | None = None,
+    stream: str | None = None,
     used: set[Rule] | None = None,
 ) -> list[TensorSpec]:
     """The tensors of a model, in its order, ready to be drawn.
 
     A tensor's own table comes before a rule, a rule before what its file says for all. Tensors without a seed of their
-    own share the model's, keyed by their names.
+    own share the model's: keyed by their names in the native stream, one after another in a framework's.
 
     Args:
         names: of the tensors that are wanted; all by default.
         seed: in place of the model's, which is 0 by default.
         dtype: in place of every floating-point dtype.
         layout: where neither tensor nor rule nor file says one; by default the preset's, or keras.
+        stream: in place of the model's, which is native by default.
         used: gets the rules that gave a tensor its scheme.
 
     Raises:
@@ -49,8 +53,16 @@ def settle(
     shapes = {name: draft.shape for name, draft in model.drafts.items()}
     for scope in model.scopes:
         scope.shapes = shapes
-    settling = _Settling(model, (model.seed or 0) if seed is None else seed, dtype, layout or model.layout or "keras")
+    settling = _Settling(
+        model,
+        (model.seed or 0) if seed is None else seed,
+        version(stream or model.stream or NATIVE),
+        dtype,
+        layout or model.layout or "keras",
+    )
     specs = settling.all(list(model.drafts) if names is None else names)
+    if settling.stream != NATIVE:
+        specs = settling.in_series([spec.name for spec in specs])
     if used is not None:
         used |= settling.used
     return specs
@@ -67,8 +79,8 @@ class _Unmatched(SpecError):
 class _Settling:
     """One run of `settle`: rules made ready, and the tensors that were settled so far."""
 
-    def __init__(self, model: Model, seed: int, dtype: str | None, layout: str) -> None:
-        self._model, self._seed, self._dtype, self._layout = model, seed, dtype, layout
+    def __init__(self, model: Model, seed: int, stream: str, dtype: str | None, layout: str) -> None:
+        self._model, self._seed, self.stream, self._dtype, self._layout = model, seed, stream, dtype, layout
         self._done: dict[str, TensorSpec] = {}
         self._open: list[str] = []
         self._alike: dict[object, TensorSpec] = {}
@@ -86,6 +98,11 @@ class _Settling:
             raise SpecError(error.message + said, error.hint) from None
         except RecursionError:
             raise SpecError(f"{self._model.shown}: its tensors depend on each other in too long a chain") from None
+
+    def in_series(self, names: Sequence[str]) -> list[TensorSpec]:
+        """These tensors with their places in a stream that all of the model share; for that all have to be settled."""
+        placed = {spec.name: spec for spec in in_series(self.all(list(self._model.drafts)), self.stream)}
+        return [placed[name] for name in names]
 
     def one(self, name: str) -> TensorSpec:
         """A tensor, and before it those that it takes something from."""
@@ -215,6 +232,8 @@ class _Settling:
             name=draft.name,
             dtype=self._dtype_of(draft, said, file),
             seed=self._seed if seed is None else seed,
+            stream=self.stream,
+            place=first("place") or (),
             keyed=seed is None,
             layout=layout or self._layout,
             groups=1 if groups is None else groups,

@@ -1,8 +1,9 @@
 """One tensor, described: enough to make its bytes again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from initgen.core.dtypes import DTYPES, DType
 from initgen.core.errors import BadParameter, printable, quoted
@@ -12,6 +13,10 @@ from initgen.formats.format import Header
 from initgen.laws import Constant, Law
 from initgen.schemes import SCHEMES, Scheme
 from initgen.schemes.structure import Structure
+from initgen.streams.dialects import NATIVE, dialect, version
+
+if TYPE_CHECKING:
+    from initgen.streams.dialects.dialect import Call
 
 MAX_SEED = 2**64 - 1
 
@@ -26,7 +31,9 @@ class TensorSpec:
         keyed: whether the seed is the model's, so that the tensor's name takes part in its stream.
         tied: the name of the tensor that it equals, whose stream it draws; empty for most.
         fan_in, fan_out: in place of what the shape gives; None leaves it.
-        piece: whether it is a slice of a tensor, whose law and stream it has; see `elements`.
+        stream: the random numbers that it is made of, by name and version; see `initgen.streams.dialects`.
+        place: where in the stream of its seed it begins; of streams that several tensors share.
+        piece_of: of a slice, the shape of the tensor whose law and stream it has; see `elements`.
         first: of a slice, its first element in the whole.
         keras_path: its path in a ``.weights.h5``, where Keras looks for it; empty where that is its name.
     """
@@ -43,8 +50,10 @@ class TensorSpec:
     fan_out: int | None = None
     tied: str = ""
     keras_path: str = ""
+    stream: str = NATIVE
+    place: tuple[int, ...] = ()
     first: int = 0
-    piece: bool = False
+    piece_of: Shape | None = None
 
     @property
     def count(self) -> int:
@@ -103,9 +112,38 @@ class TensorSpec:
         return self.scheme.law(self.fans or Fans(1, 1), self.params)
 
     @property
+    def random(self) -> bool:
+        """Whether anything is drawn for it."""
+        return self.made.random if isinstance(self.made, Structure) else not isinstance(self.made, Constant)
+
+    @property
+    def call(self) -> "Call":
+        """What a framework is asked for, for streams that are one's."""
+        from initgen.streams.dialects.dialect import Call
+
+        shape = self.shape if self.piece_of is None else self.piece_of
+        return Call(
+            self.scheme.name,
+            self.params,
+            self.element_law,
+            self.fans,
+            shape,
+            self.kernel,
+            self.dtype,
+            self.seed,
+            self.place,
+        )
+
+    @property
     def element_law(self) -> Law | None:
         """The law by which its elements are drawn one by one; None where the tensor is made as a whole."""
         return self.made if isinstance(self.made, Law) else self.made.element_law
+
+    def placed(self, seed: int, place: tuple[int, ...]) -> "TensorSpec":
+        """The same with a seed of its own, and a place in that seed's stream."""
+        other = self.renamed(self.name, self.keras_path)
+        other.__dict__.update(seed=seed, place=place, keyed=False)
+        return other
 
     def renamed(self, name: str, keras_path: str = "") -> "TensorSpec":
         """The same under other names; what was computed of it is kept, which `dataclasses.replace` would not do."""
@@ -125,7 +163,7 @@ class TensorSpec:
             )
         _ = self.fans, self.made  # of the whole
         part = self.renamed(self.name, self.keras_path)
-        part.__dict__.update(shape=(end - start,), first=self.first + start, piece=True)
+        part.__dict__.update(shape=(end - start,), first=self.first + start, piece_of=self.piece_of or self.shape)
         return part
 
     @property
@@ -146,6 +184,8 @@ def tensor_spec(
     name: str = "weight",
     dtype: str = "float32",
     seed: int = 0,
+    stream: str = NATIVE,
+    place: Sequence[int] = (),
     keyed: bool = False,
     layout: str = "keras",
     groups: int = 1,
@@ -159,18 +199,19 @@ def tensor_spec(
     Args:
         scheme: a name, or a name with parameters, ``truncated_normal:stddev=0.02``.
         params: more parameters, as values.
+        stream: the random numbers, ``native`` or a framework's: ``torch``, ``keras-jax``.
+        place: where in the stream of its seed it begins, as a recipe says it.
         keyed: whether the seed is a model's, and the name keys the tensor's stream.
 
     Raises:
-        UnknownName: no such scheme, parameter or dtype.
+        UnknownName: no such scheme, parameter, dtype or stream.
         BadParameter: a value that breaks its rule; a shape for which the scheme has no answer.
     """
     if not isinstance(scheme, str):
         raise BadParameter(f"scheme = {quoted(scheme)} is not text", "like truncated_normal:stddev=0.02")
     scheme_name, given = split(scheme)
     entry = SCHEMES[scheme_name]
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
-        raise BadParameter(f"seed = {seed!r} must be a whole number from 0 to 2^64 - 1")
+    check_seed(seed, stream)
     if layout not in ("keras", "torch"):
         raise BadParameter(f"layout = {layout!r} must be keras or torch")
     for what, value in (("groups", groups), ("fan_in", fan_in), ("fan_out", fan_out)):
@@ -188,13 +229,30 @@ def tensor_spec(
         kernel=Kernel("torch" if layout == "torch" else "keras", groups, transposed, depthwise),
         fan_in=fan_in,
         fan_out=fan_out,
+        stream=version(stream),
+        place=tuple(place),
     )
     _ = spec.fans, spec.made  # a scheme that has no answer says so now
+    if spec.stream != NATIVE and spec.random:
+        dialect(spec.stream).drawing(spec.call)  # and so does the framework
     if spec.dtype.whole and not _whole(spec):
         raise BadParameter(
             f"{spec.title} does not go into {spec.dtype.name}", "it holds whole numbers: zeros, arange, …"
         )
     return spec
+
+
+def check_seed(seed: object, stream: str) -> None:
+    """Refuse what is no seed, or not one of this stream.
+
+    Raises:
+        BadParameter: with the rule.
+    """
+    native = version(stream) == NATIVE
+    if isinstance(seed, bool) or not isinstance(seed, int) or (native and not 0 <= seed <= MAX_SEED):
+        raise BadParameter(f"seed = {seed!r} must be a whole number{' from 0 to 2^64 - 1' if native else ''}")
+    if not native:
+        dialect(stream).check_seed(seed)
 
 
 def _whole(spec: TensorSpec) -> bool:

@@ -127,7 +127,7 @@ BAD = [
     (("sample", "-s", "truncated_normal:lower=1000,upper=1001", "--shape", "3"), "std from the mean"),
     ((*RIGHT, "--dtype", "float33"), "unknown dtype 'float33'"),
     ((*RIGHT, "--format", "zip"), "unknown format 'zip'"),
-    ((*RIGHT, "--seed", "-1"), "seed = '-1'"),
+    ((*RIGHT, "--seed", "-1"), "seed = -1"),
     ((*RIGHT, "--seed", "1.5"), "seed = '1.5'"),
     ((*RIGHT, "--seed", "nan"), "seed = 'nan'"),
     ((*RIGHT, "--seed", str(2**64)), "from 0 to 2^64 - 1"),

@@ -83,7 +83,7 @@ FAULTS = {
     "fault16-layout": (_tensor(shape=[2], scheme="zeros", layout="tf"), K[8:], K, "layout = 'tf' must be keras or"),
     "fault16-layout-of-all": (_top(layout="tf"), "tf", "layout", "is 'tf', and must be keras or torch"),
     "fault16-preset": (_top(preset="gpt3"), "gpt3", "preset", "unknown preset 'gpt3'", "did you mean gpt2?"),
-    "fault16-stream": (_top(stream="torch"), "torch", "stream", "'torch'"),
+    "fault16-stream": (_top(stream="pytorch"), "pytorch", "stream", "'pytorch'"),
     "fault18-equal-ranges": (
         _names("w.{0..3}", "w.{2..5}"),
         "w.{2..5}",

@@ -65,7 +65,7 @@ UNSOUND = [
     {"dtype": 3},
     {"dtype": "float31"},
     {"layout": "tf"},
-    {"stream": "torch"},
+    {"stream": "pytorch"},
     {"include": 3},
     {"include": [3]},
     {"include": None},

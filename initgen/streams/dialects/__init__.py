@@ -24,6 +24,7 @@ DIALECTS = {
 }
 
 STREAMS = ("native", *DIALECTS)
+VERSIONS = {NATIVE, *(found for found, _ in DIALECTS.values())}
 
 
 def version(name: str) -> str:
@@ -32,12 +33,13 @@ def version(name: str) -> str:
     Raises:
         UnknownName: there is no such stream, or not in this version.
     """
-    versions = {"native": NATIVE, **{short: found for short, (found, _) in DIALECTS.items()}}
-    if name in versions.values():
+    if name in VERSIONS:
         return name
-    if name not in versions:
-        raise UnknownName(f"unknown stream {quoted(name)}", nearest(name, versions))
-    return versions[name]
+    if name == "native":
+        return NATIVE
+    if not isinstance(name, str) or name not in DIALECTS:
+        raise UnknownName(f"unknown stream {quoted(name)}", nearest(str(name), STREAMS))
+    return DIALECTS[name][0]
 
 
 def dialect(stream: str) -> "Dialect":

@@ -7,8 +7,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from initgen.core.errors import BadParameter
 from initgen.core.dtypes import DType
+from initgen.core.errors import BadParameter
 from initgen.core.params import Value
 from initgen.core.shapes import Fans, Kernel, Shape
 from initgen.laws import Law
@@ -55,7 +55,8 @@ class Drawing(ABC):
 
     Attributes:
         function: what the framework calls it, as one would write it: ``torch.nn.init.kaiming_uniform_(…)``.
-        tolerance: how far a value may be from the framework's, in units of the tensor's gain; 0 where it is the same to the bit.
+        tolerance: how far a value may be from the framework's, in units of the tensor's gain; 0 where it is the same
+            to the bit.
     """
 
     function: str
@@ -125,7 +126,9 @@ class Dialect(ABC):
 
     def refusal(self, call: Call) -> BadParameter:
         """An error for a scheme that the framework does not have, to be raised."""
-        return BadParameter(f"{self.name} does not draw {call.scheme}", f"initgen schemes --stream {self.name} says what it draws")
+        return BadParameter(
+            f"{self.name} does not draw {call.scheme}", f"initgen schemes --stream {self.name} says what it draws"
+        )
 
     def in_series(self, calls: Sequence[Call]) -> Iterator[Call]:
         """These calls as a program makes them one after another under one seed: each with its own seed and place.
