@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from initgen.laws import Law
+from initgen.streams.dialects import version
 
 if TYPE_CHECKING:
     from initgen.checks.diff import Diff
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from initgen.engine.files import Plan
     from initgen.engine.write import Written
     from initgen.schemes import Scheme
+    from initgen.specs.offer import Offer
     from initgen.specs.tensor import TensorSpec
+    from initgen.streams.dialects.dialect import Dialect
 
 
 def dumps(value: Any) -> str:
@@ -50,9 +53,13 @@ def of_spec(spec: TensorSpec) -> dict[str, Any]:
         "shape": spec.shape,
         "dtype": spec.dtype.name,
         "nbytes": spec.nbytes,
+        "piece_of": spec.piece_of,
+        "first": spec.first,
         "scheme": spec.scheme.name,
         "params": dict(spec.params),
         "seed": spec.seed,
+        "stream": spec.stream,
+        "place": list(spec.place) or None,
         "keyed": spec.keyed,
         "tied": spec.tied or None,
         "layout": spec.kernel.layout,
@@ -234,6 +241,28 @@ def of_scheme(scheme: Scheme) -> dict[str, Any]:
         "kind": "structure" if scheme.build else "law",
         "fans": scheme.fans,
         "params": [_of_param(param) for param in scheme.params],
+    }
+
+
+def of_stream(framework: Dialect, offered: Sequence[Offer]) -> dict[str, Any]:
+    """A framework's stream: what it was compared with, its rules, and what it draws of each scheme."""
+    return {
+        "stream": version(framework.name),
+        "name": framework.name,
+        "reference": framework.reference,
+        "seeds": framework.seeds,
+        "series": framework.series,
+        "conditions": framework.conditions,
+        "schemes": [
+            {
+                "scheme": offer.scheme,
+                "function": offer.function or None,
+                "exactness": offer.exactness,
+                "tolerance": offer.tolerance,
+                "reason": offer.reason or None,
+            }
+            for offer in offered
+        ],
     }
 
 

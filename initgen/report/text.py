@@ -16,6 +16,7 @@ from initgen.report.chart import BAR, legend, picture, sparkline
 from initgen.report.console import Part, Screen, show_facts
 from initgen.report.tables import Cell, show_table, table_width
 from initgen.schemes.structure import Structure
+from initgen.streams.dialects import NATIVE
 
 if TYPE_CHECKING:
     from initgen.checks.finding import Finding
@@ -225,7 +226,8 @@ def _plain(text: str) -> str:
 
 def show_preview(out: Screen, spec: TensorSpec, shown: Preview) -> None:
     """A tensor that was drawn and not written: its law, its numbers, its picture."""
-    out.paragraph((f"{spec.title} {format_shape(spec.shape)} {spec.dtype.name}, seed {spec.seed}", "bold"))
+    drawn = f"seed {spec.seed}" if spec.stream == NATIVE else f"seed {spec.seed} of {spec.stream}"
+    out.paragraph((f"{spec.title} {format_shape(spec.shape)} {spec.dtype.name}, {drawn}", "bold"))
     made = spec.made
     said = [("law", wording.made_by(spec))]
     if isinstance(made, Law) and not isinstance(made, Constant):

@@ -46,8 +46,8 @@ def json_schema() -> str:
             branches.append({"properties": properties, "required": ["kind", *_required(kind)], **closed})
     defs["Layer"] = {"type": "object", "required": ["kind"], "anyOf": [_MARK]}
     # The native stream takes seeds from 0 on, and it is the one where none is named.
-    framework = {"properties": {"stream": {"enum": sorted({*STREAMS, *VERSIONS} - {"native", NATIVE})}}}
-    defs["SpecTable"]["anyOf"] = [{"properties": {"seed": {"minimum": 0}}}, {**framework, "required": ["stream"]}]
+    foreign: Schema = {"properties": {"stream": {"enum": sorted({*STREAMS, *VERSIONS} - {"native", NATIVE})}}}
+    defs["SpecTable"]["anyOf"] = [{"properties": {"seed": {"minimum": 0}}}, {**foreign, "required": ["stream"]}]
     layers = defs["SpecTable"]["properties"]["layers"]
     layers["items"] = {"$ref": "#/$defs/Layer"}
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A spec of initgen"}

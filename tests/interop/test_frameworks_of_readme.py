@@ -1,4 +1,4 @@
-"""The section "With your framework" of README: its commands are run, then its Python with the real frameworks."""
+"""The sections "With your framework" and "The frameworks' own numbers" of README: their commands are run, then its Python with the real frameworks."""
 
 import os
 import re
@@ -11,7 +11,7 @@ import pytest
 
 TOP = Path(__file__).parents[2]
 (SECTION,) = re.findall(
-    r"^## With your framework\n(.*?)^## ", (TOP / "README.md").read_text(), re.DOTALL | re.MULTILINE
+    r"^## With your framework\n(.*?)^## Check a file", (TOP / "README.md").read_text(), re.DOTALL | re.MULTILINE
 )
 PROGRAMS = re.findall(r"(?<=```py\n).*?(?=```\n)", SECTION, re.DOTALL)
 
@@ -47,7 +47,7 @@ def test_the_framework_takes_what_the_command_made(program, made):
 
 
 def test_there_is_a_program_for_each_framework():
-    assert [program.split()[1] for program in PROGRAMS] == ["keras", "torch", "transformers"]
+    assert [program.split()[1] for program in PROGRAMS] == ["keras", "torch", "transformers", "safetensors.torch"]
 
 
 def test_a_file_of_another_model_is_refused(made):
