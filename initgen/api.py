@@ -30,7 +30,7 @@ def sample(
 
     Args:
         scheme: a name, with parameters if need be: ``"truncated_normal:stddev=0.02"``.
-        seed: from 0 to 2^64 - 1.
+        seed: from 0 to 2^64 - 1; of a framework's stream, what that takes.
         elements: draw only these, in C order and without a step, as one axis; at no cost for the others.
         options: those of `tensor`.
 
@@ -54,7 +54,7 @@ def tensor(scheme: str, shape: Sequence[int], *, seed: int = 0, name: str = "wei
 
     Args:
         options: dtype ("float32"), layout ("keras" or "torch"), params (a dict), fan_in, fan_out, groups, transposed,
-            depthwise.
+            depthwise, stream ("native", or a framework's: "torch").
     """
     try:
         sizes = tuple(int(size.__index__()) for size in shape)
@@ -106,7 +106,7 @@ def model(spec: str | os.PathLike[str] | None = None, **options: Any) -> Descrip
 
     Args:
         options: like (a checkpoint in place of a spec), preset, rules (``["*.bias=zeros"]``), variables (a dict), seed,
-            dtype, layout, only (patterns of names).
+            stream, dtype, layout, only (patterns of names).
 
     Raises:
         InitgenError: the spec cannot be read, or a tensor has no scheme, or one that has no answer for it.

@@ -1,4 +1,4 @@
-"""The sections "With your framework" and "The frameworks' own numbers" of README: their commands are run, then its Python with the real frameworks."""
+"""The README on frameworks: the commands of two of its sections are run, then their Python with the real frameworks."""
 
 import os
 import re
