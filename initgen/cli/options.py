@@ -191,10 +191,10 @@ def seed_of(given: int | str | None, *, stream: str | None = None, quiet: bool =
         return given
     import secrets
 
-    from initgen.streams.dialects import NATIVE, dialect, version
+    from initgen.streams.dialects import NATIVE, dialect_of, version
 
     native = stream is None or version(stream) == NATIVE
-    bits = 64 if native else max(bits for bits in (31, 32, 63, 64) if dialect(str(stream)).takes(2**bits - 1))
+    bits = 64 if native else max(bits for bits in (31, 32, 63, 64) if dialect_of(str(stream)).takes(2**bits - 1))
     seed = secrets.randbits(bits)
     if not quiet:
         print(f"seed {seed}", file=sys.stderr)

@@ -50,11 +50,11 @@ def command(name: str | None, stream: str | None, as_json: bool) -> None:
 
 def _show_stream(stream: str, schemes: "list[Scheme]", as_json: bool) -> None:
     from initgen.specs.offer import offers
-    from initgen.streams.dialects import NATIVE, dialect, version
+    from initgen.streams.dialects import NATIVE, dialect_of, version
 
     if version(stream) == NATIVE:
         raise BadParameter("--stream native draws all schemes, to the bit", "initgen schemes NAME explains one")
-    framework, offered = dialect(stream), offers(stream, schemes)
+    framework, offered = dialect_of(stream), offers(stream, schemes)
     if as_json:
         from initgen.report.json import dumps, of_stream
 

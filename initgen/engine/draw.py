@@ -18,7 +18,7 @@ from initgen.schemes.structure import Structure
 from initgen.specs.tensor import TensorSpec
 from initgen.streams import rounding
 from initgen.streams.bits import Joined, Words
-from initgen.streams.dialects import NATIVE, dialect
+from initgen.streams.dialects import NATIVE, dialect_of
 from initgen.streams.native import Draw
 
 Bytes = NDArray[np.uint8]
@@ -69,7 +69,7 @@ class Tensor:
             _check_memory(made)
         self._draw, self._drawing = draw, None
         if spec.stream != NATIVE and spec.random:
-            self._drawing = dialect(spec.stream).drawing(spec.call)
+            self._drawing = dialect_of(spec.stream).drawing(spec.call)
         elif law and not draw:
             self._draw = Draw(law, spec.dtype, spec.count)
         self._zeros = made.zeros if isinstance(made, Structure) else (0, 0)

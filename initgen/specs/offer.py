@@ -8,7 +8,7 @@ from initgen.core.errors import BadParameter, InitgenError
 from initgen.core.shapes import Shape
 from initgen.schemes import Scheme
 from initgen.specs.tensor import TensorSpec, tensor_spec
-from initgen.streams.dialects import dialect
+from initgen.streams.dialects import dialect_of
 
 # A matrix, a kernel of a convolution, a bias: some scheme has no answer for the first.
 _SHAPES: tuple[Shape, ...] = ((64, 100), (64, 16, 3, 3), (64,))
@@ -39,7 +39,7 @@ def offers(stream: str, schemes: Iterable[Scheme]) -> list[Offer]:
     Raises:
         UnknownName: there is no such stream.
     """
-    drawn = dialect(stream)
+    drawn = dialect_of(stream)
     found = []
     for scheme in schemes:
         example = _example(scheme)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from initgen.core.errors import BadParameter
 from initgen.specs.tensor import TensorSpec
-from initgen.streams.dialects import dialect
+from initgen.streams.dialects import dialect_of
 
 
 def in_series(specs: Sequence[TensorSpec], stream: str) -> list[TensorSpec]:
@@ -19,7 +19,7 @@ def in_series(specs: Sequence[TensorSpec], stream: str) -> list[TensorSpec]:
     sharing = {spec.name: spec for spec in specs if spec.keyed and spec.random}
     heads = {name: spec for name, spec in sharing.items() if spec.tied not in sharing}
     places: dict[str, tuple[int, tuple[int, ...]]] = {}
-    calls = dialect(stream).in_series([spec.call for spec in heads.values()])
+    calls = dialect_of(stream).in_series([spec.call for spec in heads.values()])
     for name in heads:
         try:
             call = next(calls)

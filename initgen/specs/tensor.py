@@ -13,7 +13,7 @@ from initgen.formats.format import Header
 from initgen.laws import Constant, Law
 from initgen.schemes import SCHEMES, Scheme
 from initgen.schemes.structure import Structure
-from initgen.streams.dialects import NATIVE, dialect, version
+from initgen.streams.dialects import NATIVE, dialect_of, version
 
 if TYPE_CHECKING:
     from initgen.streams.dialects.dialect import Call
@@ -234,7 +234,7 @@ def tensor_spec(
     )
     _ = spec.fans, spec.made  # a scheme that has no answer says so now
     if spec.stream != NATIVE and spec.random:
-        dialect(spec.stream).drawing(spec.call)  # and so does the framework
+        dialect_of(spec.stream).drawing(spec.call)  # and so does the framework
     if spec.dtype.whole and not _whole(spec):
         raise BadParameter(
             f"{spec.title} does not go into {spec.dtype.name}", "it holds whole numbers: zeros, arange, …"
@@ -252,7 +252,7 @@ def check_seed(seed: object, stream: str) -> None:
     if isinstance(seed, bool) or not isinstance(seed, int) or (native and not 0 <= seed <= MAX_SEED):
         raise BadParameter(f"seed = {seed!r} must be a whole number{' from 0 to 2^64 - 1' if native else ''}")
     if not native:
-        dialect(stream).check_seed(seed)
+        dialect_of(stream).check_seed(seed)
 
 
 def _whole(spec: TensorSpec) -> bool:

@@ -42,7 +42,7 @@ def version(name: str) -> str:
     return DIALECTS[name][0]
 
 
-def dialect(stream: str) -> "Dialect":
+def dialect_of(stream: str) -> "Dialect":
     """The dialect of that name, with or without its version.
 
     Raises:
