@@ -7,6 +7,7 @@ nothing of ``SeedSequence`` or ``Generator``, which numpy may improve, takes par
 import hashlib
 import threading
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -45,8 +46,12 @@ class Words:
     """Random access to one tensor's words."""
 
     def __init__(self, seed: int, name: str) -> None:
-        state, increment = key(seed, name)
-        self._start: Any = {
+        self._seed, self._name = seed, name
+
+    @cached_property
+    def _start(self) -> Any:
+        state, increment = key(self._seed, self._name)
+        return {
             "bit_generator": "PCG64DXSM",
             "state": {"state": state, "inc": increment},
             "has_uint32": 0,

@@ -12,6 +12,7 @@ from initgen.core.errors import BadParameter
 from initgen.core.params import Value
 from initgen.core.shapes import Fans, Kernel, Shape
 from initgen.laws import Law
+from initgen.streams import rounding
 
 # Where in the stream of its seed a call begins, in the numbers of the dialect; empty at the beginning.
 Place = tuple[int, ...]
@@ -84,6 +85,7 @@ class Dialect(ABC):
         conditions: what has to be so for the framework to draw the same; a sentence each.
         seeds: which seeds the framework takes, in its words.
         series: what a model-wide seed means: how its tensors get their values, one after another.
+        places: of each number of a place, what it is below; none for a dialect that draws each tensor from its seed.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Dialect(ABC):
     conditions: tuple[str, ...]
     seeds: str
     series: str
+    places: tuple[int, ...] = ()
 
     @abstractmethod
     def takes(self, seed: int) -> bool:
@@ -117,12 +120,25 @@ class Dialect(ABC):
         """The values that a call returns.
 
         Raises:
-            BadParameter: the framework has no such call, or initgen does not draw it.
+            BadParameter: the framework has no such call, initgen does not draw it, or the dtype cannot hold it.
         """
         if call.dtype.name not in DTYPES:
             raise BadParameter(f"{self.name} draws no {call.dtype.name}", f"it draws {', '.join(DTYPES)}")
         self.check_seed(call.seed)
+        self._check_place(call.place)
+        if call.law is not None:
+            rounding.bounds(call.law, call.dtype)
         return self._drawing(call)
+
+    def _check_place(self, place: Place) -> None:
+        if len(place) <= len(self.places) and all(
+            0 <= number < limit for number, limit in zip(place, self.places, strict=False)
+        ):
+            return
+        if not self.places:
+            raise BadParameter(f"place = {list(place)}: {self.name} draws each tensor from the start of its seed")
+        limits = " and ".join(f"0 to {limit - 1}" for limit in self.places)
+        raise BadParameter(f"place = {list(place)} must be {len(self.places)} at most, from {limits}")
 
     def refusal(self, call: Call) -> BadParameter:
         """An error for a scheme that the framework does not have, to be raised."""
