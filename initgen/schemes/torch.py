@@ -98,7 +98,7 @@ SCHEMES = (
     Scheme(
         "torch_bias",
         "torch",
-        "what torch gives the biases of Linear and Conv layers, by the fan_in of their weight",
+        "what torch gives the biases of Linear and Conv layers, by the fan_in of their weight, and the weights of RNNs",
         "U(±1/sqrt(fan_in)), zeros where fan_in is 0",
         "torch/nn/modules/linear.py and conv.py, reset_parameters",
         rule=_bias,

@@ -50,6 +50,21 @@ class Draft:
     keras_path: str = ""
 
 
+@dataclass(frozen=True)
+class Layers:
+    """The layers of one file.
+
+    Attributes:
+        framework: torch or keras, which streams of it begin with.
+        names: of their weights.
+        turns: what the framework draws when it makes them; see `Model.turns`.
+    """
+
+    framework: str
+    names: Sequence[str]
+    turns: Callable[[], Iterator[list[Draft]]]
+
+
 @dataclass
 class Model:
     """All that was described, before the schemes are settled: see `settle`.
@@ -57,6 +72,7 @@ class Model:
     Attributes:
         shown: the spec or checkpoint as messages name it.
         layers: what some of the tensors are the weights of, and the file that says so.
+        drawn: when a framework draws them.
         groups, files: what an output has besides, see `Description`; a file is made once the tensors are settled.
     """
 
@@ -67,6 +83,7 @@ class Model:
     drafts: dict[str, Draft] = field(default_factory=dict)
     rules: list[Rule] = field(default_factory=list)
     layers: "list[tuple[KerasModel | list[Module], File]]" = field(default_factory=list)
+    drawn: list[Layers] = field(default_factory=list)
     scopes: list[Scope] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     files: dict[str, Callable[[Sequence[TensorSpec]], bytes]] = field(default_factory=dict)
@@ -83,6 +100,21 @@ class Model:
         if len(self.drafts) >= MAX_NAMES:
             raise draft.blame((), BadParameter(f"there are more than {MAX_NAMES} tensors"))
         self.drafts[draft.name] = draft
+
+    def turns(self, stream: str) -> Iterator[list[Draft]]:
+        """What a framework draws, in order: a tensor, or several that share their numbers.
+
+        Layers of that framework have its order, with what it throws away, which has no name; tensors of whose turn it is
+        not known are left out. All others are drawn in the order of the model.
+        """
+        layers = {name: each for each in self.drawn if stream.startswith(each.framework) for name in each.names}
+        done: list[Layers] = []
+        for name, draft in self.drafts.items():
+            if name not in layers:
+                yield [draft]
+            elif layers[name] not in done:
+                done.append(layers[name])
+                yield from layers[name].turns()
 
 
 def read_model(path: str | Document, variables: Mapping[str, Given] | None = None) -> Model:
@@ -231,7 +263,7 @@ def _take_config(
 def _place(model: Model, file: File, read: "Callable[[], KerasModel | list[Module]]") -> None:
     """Add layers and their weights."""
     from initgen.specs.layers.keras import placed as keras
-    from initgen.specs.layers.layer import LayerError
+    from initgen.specs.layers.layer import LayerError, Placed
     from initgen.specs.layers.torch import sequential as torch
 
     try:
@@ -241,16 +273,30 @@ def _place(model: Model, file: File, read: "Callable[[], KerasModel | list[Modul
         raise file.document.error(error.where, error.message, error.hint) from None
     model.layers.append((layers, file))
     for placed in weights:
-        options = placed.weight.options
-        dtype = options.dtype or placed.dtype
-        blame = _blame_of(file, placed)
-        try:
-            sizes = check_shape(placed.weight.shape)
-            _ = dtype is None or DTYPES[dtype]
-        except InitgenError as error:
-            raise blame((), error) from None
-        model.add(Draft(placed.name, sizes, dtype, options, file, blame, placed.keras_path))
+        model.add(_draft_of(file, placed))
     model.groups += groups
+
+    def turns() -> Iterator[list[Draft]]:
+        for turn in torch.turns(layers) if isinstance(layers, list) else keras.turns(layers):
+            if isinstance(turn, Placed):
+                yield [replace(_draft_of(file, turn), name="")]
+            else:
+                yield [model.drafts[name] for name in turn]
+
+    framework = "torch" if isinstance(layers, list) else "keras"
+    model.drawn.append(Layers(framework, [placed.name for placed in weights], turns))
+
+
+def _draft_of(file: File, placed: "Placed") -> Draft:
+    options = placed.weight.options
+    dtype = options.dtype or placed.dtype
+    blame = _blame_of(file, placed)
+    try:
+        sizes = check_shape(placed.weight.shape)
+        _ = dtype is None or DTYPES[dtype]
+    except InitgenError as error:
+        raise blame((), error) from None
+    return Draft(placed.name, sizes, dtype, options, file, blame, placed.keras_path)
 
 
 def _blame_of(file: File, placed: "Placed") -> Callable[[Where, InitgenError], SpecError]:

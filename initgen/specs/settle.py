@@ -12,7 +12,7 @@ from initgen.specs.model import Draft, Model
 from initgen.specs.rules import File, Rule, scheme_of
 from initgen.specs.schema import Options, Size
 from initgen.specs.scope import Scope
-from initgen.specs.series import in_series
+from initgen.specs.series import in_series, unknown
 from initgen.specs.tensor import TensorSpec, tensor_spec
 from initgen.streams.dialects import NATIVE, version
 
@@ -101,8 +101,27 @@ class _Settling:
 
     def in_series(self, names: Sequence[str]) -> list[TensorSpec]:
         """These tensors with their places in a stream that all of the model share; for that all have to be settled."""
-        placed = {spec.name: spec for spec in in_series(self.all(list(self._model.drafts)), self.stream)}
-        return [placed[name] for name in names]
+        self.all(list(self._model.drafts))
+        turns = [[self._turn(draft) for draft in turn] for turn in self._model.turns(self.stream)]
+        places = in_series(turns, self.stream)
+        placed = []
+        for name in names:
+            spec = self._done[name]
+            if spec.random and spec.keyed:
+                if name not in places:
+                    raise self._model.drafts[name].blame((), unknown(self.stream))
+                spec = spec.placed(*places[name])
+            placed.append(spec)
+        return placed
+
+    def _turn(self, draft: Draft) -> TensorSpec:
+        """What is drawn at one turn; that has no name where it is thrown away."""
+        if draft.name:
+            return self._done[draft.name]
+        assert draft.options is not None
+        if draft.options.scheme is None:  # a class that initgen does not know, which may take a seed or none
+            raise draft.blame((), unknown(self.stream))
+        return self._from(draft, draft.options, None, "")
 
     def one(self, name: str) -> TensorSpec:
         """A tensor, and before it those that it takes something from."""

@@ -116,6 +116,10 @@ class Weight:
         return cls(name, shape, Options(scheme=scheme, seed=initializer.seed, **options), initializer)
 
 
+# What a framework draws at one time while it makes a layer: the names of the weights that share it, mostly one; or what it
+# throws away.
+Turn = tuple[str, ...] | Weight
+
 _WHOLE = {False: "a whole number", True: "whole numbers"}
 
 

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from initgen.core.errors import BadParameter
 from initgen.core.shapes import Shape
-from initgen.specs.layers.keras.layer import GLOROT, ONES, ZEROS, KerasLayer, Saved, Sizes, size
+from initgen.specs.layers.keras.layer import GENERATOR, GLOROT, ONES, ZEROS, KerasLayer, Saved, Sizes, size, taken
 from initgen.specs.layers.layer import Initializer, Weight
 
 
@@ -32,8 +33,17 @@ class Projecting(KerasLayer, kw_only=True):
             yield Weight.of("bias", outs, self.bias_initializer)
 
     def around(self, *projections: Saved) -> list[Saved]:
-        """The layer, its projections, and what it holds that has no weights."""
-        return [Saved("", ""), *projections, Saved("_softmax", "softmax"), Saved("_dropout_layer", "dropout")]
+        """The layer, its projections, and what it holds that has no weights.
+
+        It copies its initializers for each projection when it is built, and they take new seeds.
+        """
+        order = ("query", "key", "gate", "value", "dropout", "attention_output")
+        dropout = [GENERATOR] if self.seed is None and self.dropout > 0 else []
+        takers = [Saved("", "dropout", seeds=tuple(dropout))]
+        takers += [replace(each, seeds=self.seeds(each.weights)) for each in projections]
+        takers.sort(key=lambda each: order.index(each.name))
+        own = Saved("", "", seeds=(*self.seeds(()), *taken(takers)))
+        return [own, *projections, Saved("_softmax", "softmax"), Saved("_dropout_layer", "dropout")]
 
 
 class MultiHeadAttention(Projecting, kw_only=True):
@@ -104,6 +114,10 @@ class Attention(KerasLayer, kw_only=True):
     dropout: float = 0.0
     seed: Any = None
 
+    @property
+    def generators(self) -> int:
+        return int(self.seed is None and self.dropout > 0)
+
     def weights(self, inputs: Sequence[Sizes]) -> Iterator[Weight]:
         if self.use_scale:
             yield Weight.of("scale", (), ONES)
@@ -121,6 +135,12 @@ class AdditiveAttention(KerasLayer, kw_only=True):
     dropout: float = 0.0
     seed: Any = None
     score_mode: Any = None
+
+    generators = Attention.generators
+
+    def saved(self, inputs: Sequence[Sizes]) -> list[Saved]:
+        weights = tuple(self.weights(inputs))
+        return [Saved("", "", weights, seeds=(*self.seeds(()), *((weight.name,) for weight in weights)))]
 
     def weights(self, inputs: Sequence[Sizes]) -> Iterator[Weight]:
         if self.use_scale:

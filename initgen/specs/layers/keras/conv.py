@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from initgen.core.errors import BadParameter
 from initgen.specs.layers.keras.layer import GLOROT, ZEROS, KerasLayer, Sizes, kernel_size, need_axes, size
-from initgen.specs.layers.layer import Initializer, Weight
+from initgen.specs.layers.layer import Initializer, Turn, Weight
 
 
 class Windowed(KerasLayer, kw_only=True):
@@ -17,7 +17,6 @@ class Windowed(KerasLayer, kw_only=True):
     data_format: Literal["channels_last", "channels_first"] | None = None
     dilation_rate: int | list[int] = 1
     use_bias: bool = True
-    bias_initializer: Initializer = ZEROS
 
     rank: ClassVar[int]
 
@@ -58,6 +57,7 @@ class Conv(Windowed, kw_only=True):
     filters: int
     groups: int = 1
     kernel_initializer: Initializer = GLOROT
+    bias_initializer: Initializer = ZEROS
 
     def weights(self, inputs: Sequence[Sizes]) -> Iterator[Weight]:
         self.at_least(1, "filters", "groups")
@@ -79,6 +79,7 @@ class ConvTranspose(Windowed, kw_only=True):
     filters: int
     output_padding: int | list[int] | None = None
     kernel_initializer: Initializer = GLOROT
+    bias_initializer: Initializer = ZEROS
 
     def weights(self, inputs: Sequence[Sizes]) -> Iterator[Weight]:
         self.at_least(1, "filters")
@@ -99,6 +100,7 @@ class DepthwiseConv(Windowed, kw_only=True):
 
     depth_multiplier: int = 1
     depthwise_initializer: Initializer = GLOROT
+    bias_initializer: Initializer = ZEROS
 
     def weights(self, inputs: Sequence[Sizes]) -> Iterator[Weight]:
         self.at_least(1, "depth_multiplier")
@@ -106,6 +108,10 @@ class DepthwiseConv(Windowed, kw_only=True):
         yield Weight.of("kernel", (*self.window, channels, self.depth_multiplier), self.depthwise_initializer)
         if self.use_bias:
             yield Weight.of("bias", (channels * self.depth_multiplier,), self.bias_initializer)
+
+    def seeds(self, weights: Sequence[Weight]) -> tuple[Turn, ...]:
+        _, *bias = super().seeds(weights)
+        return ("kernel",), *bias  # which has not the name of its initializer
 
     def output(self, inputs: Sequence[Sizes]) -> Sizes:
         return self.slid(inputs, self.channels(inputs) * self.depth_multiplier)
@@ -118,6 +124,7 @@ class SeparableConv(Windowed, kw_only=True):
     depth_multiplier: int = 1
     depthwise_initializer: Initializer = GLOROT
     pointwise_initializer: Initializer = GLOROT
+    bias_initializer: Initializer = ZEROS
 
     def weights(self, inputs: Sequence[Sizes]) -> Iterator[Weight]:
         self.at_least(1, "filters", "depth_multiplier")

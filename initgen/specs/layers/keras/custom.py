@@ -1,4 +1,4 @@
-"""A layer class of somebody's own, whose weights a spec gives by hand."""
+"""A layer class of somebody's own, whose weights a spec gives by hand. Nobody knows its seeds."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

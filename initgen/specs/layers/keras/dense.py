@@ -7,7 +7,7 @@ from typing import Any
 from initgen.core.errors import BadParameter, quoted
 from initgen.core.shapes import Shape
 from initgen.specs.layers.keras.layer import GLOROT, ZEROS, KerasLayer, Sizes, shown, size
-from initgen.specs.layers.layer import Initializer, Weight
+from initgen.specs.layers.layer import Initializer, Turn, Weight
 
 _EMBEDDINGS = Initializer("random_uniform:minval=-0.05,maxval=0.05")
 
@@ -135,6 +135,9 @@ class ReversibleEmbedding(Embedding, kw_only=True):
         yield from super().weights(inputs)
         if not self.tie_weights:
             yield Weight.of("reverse_embeddings", (self.output_dim, self.input_dim), self.embeddings_initializer)
+
+    def seeds(self, weights: Sequence[Weight]) -> tuple[Turn, ...]:
+        return (tuple(weight.name for weight in weights),)
 
 
 KINDS = (Dense, EinsumDense, Embedding, ReversibleEmbedding)

@@ -1,13 +1,13 @@
 """What a layer of Keras is: its weights follow from its arguments and from the shape of its input."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from initgen.core.errors import BadParameter, quoted
 from initgen.core.shapes import Shape
-from initgen.specs.layers.layer import Initializer, Layer, Weight
+from initgen.specs.layers.layer import Initializer, Layer, Turn, Weight
 from initgen.specs.places import Where
 
 # A shape without the batch; None is a size that is not known, as of a sequence of any length.
@@ -17,6 +17,8 @@ GLOROT = Initializer("glorot_uniform")
 ORTHOGONAL = Initializer("orthogonal")
 ZEROS = Initializer("zeros")
 ONES = Initializer("ones")
+# Stands for a SeedGenerator, which takes a seed as an initializer does, and fills no weight.
+GENERATOR = Weight.of("", (1, 1), GLOROT)
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Saved:
         weights: in the order in which Keras numbers them.
         dtype: of the layer, if that has one.
         where: the place in a model's description of the layer that it belongs to.
+        seeds: what takes a seed when the object is made and built, in order: names below its own of the weights that an
+            initializer fills, or what fills none. A weight that is in no such list has a turn that nobody knows.
     """
 
     attribute: str
@@ -36,6 +40,7 @@ class Saved:
     weights: tuple[Weight, ...] = ()
     dtype: str | None = None
     where: Where = ()
+    seeds: tuple[Turn, ...] = ()
 
 
 class KerasLayer(Layer, kw_only=True):
@@ -70,7 +75,26 @@ class KerasLayer(Layer, kw_only=True):
 
     def saved(self, inputs: Sequence[Sizes]) -> list[Saved]:
         """All groups that Keras saves for it, its own first."""
-        return [Saved("", "", tuple(self.weights(inputs)))]
+        weights = tuple(self.weights(inputs))
+        return [Saved("", "", weights, seeds=self.seeds(weights))]
+
+    def seeds(self, weights: Sequence[Weight]) -> tuple[Turn, ...]:
+        """What takes a seed when the layer is made: its initializers as its arguments have them, then its generators.
+
+        An initializer takes one whether its weight is there or not.
+        """
+        found: list[Turn] = []
+        for key in self.__struct_fields__:
+            if key.endswith("_initializer"):
+                stem = key.removesuffix("_initializer")
+                names = tuple(weight.name for weight in weights if weight.name.startswith(stem))
+                found.append(names or Weight.of("", (1, 1), getattr(self, key)))
+        return (*found, *[GENERATOR] * self.generators)
+
+    @property
+    def generators(self) -> int:
+        """How many generators of random numbers it makes; one that has a seed of its own is not counted."""
+        return 0
 
     def output(self, inputs: Sequence[Sizes]) -> Sizes | None:
         """The shape of what it gives; None where that is not known. By default that of its input."""
@@ -99,7 +123,9 @@ class Held:
         found = self.layer.saved(inputs)
         if isinstance(self.layer.activation, Held):  # a layer in place of a function
             given = self.layer.output(inputs)
-            found += self.layer.activation.saved("activation", self.layer.activation.name, [given] if given else inputs)
+            inner = self.layer.activation.saved("activation", self.layer.activation.name, [given] if given else inputs)
+            found[0] = replace(found[0], seeds=(*taken(inner), *found[0].seeds))
+            found += seedless(inner)
         return [
             replace(
                 each,
@@ -109,6 +135,18 @@ class Held:
             )
             for each in found
         ]
+
+
+def taken(saved: Iterable[Saved]) -> Iterator[Turn]:
+    """What takes a seed when these are made, one after another."""
+    for each in saved:
+        for turn in each.seeds:
+            yield turn if isinstance(turn, Weight) else tuple(path(each.name, name) for name in turn)
+
+
+def seedless(saved: Iterable[Saved]) -> list[Saved]:
+    """The same, for one that holds them and says itself when they take their seeds."""
+    return [replace(each, seeds=()) for each in saved]
 
 
 def cut(name: str, most: int = 60) -> str:

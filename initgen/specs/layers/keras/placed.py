@@ -1,12 +1,13 @@
 """A model's weights by the names of its layers, and by their paths in the ``.weights.h5`` of Keras 3."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import msgspec
 
-from initgen.specs.layers.keras.layer import path
+from initgen.specs.layers.keras.layer import path, taken
 from initgen.specs.layers.keras.model import KerasModel
-from initgen.specs.layers.layer import Placed
+from initgen.specs.layers.layer import Placed, Weight
 
 
 def placed(model: KerasModel) -> tuple[list[Placed], list[str]]:
@@ -31,3 +32,13 @@ def placed(model: KerasModel) -> tuple[list[Placed], list[str]]:
             keras_path = f"{groups[-1]}/{number}"
             found.append(Placed(path(saved.name, weight.name), own, saved.dtype, saved.where, keras_path))
     return found, groups
+
+
+def turns(model: KerasModel) -> Iterator[tuple[str, ...] | Placed]:
+    """What takes a seed while Keras makes a model, in order: names of weights, or what fills none.
+
+    Raises:
+        LayerError: a layer cannot be built.
+    """
+    for turn in taken(model.saved(())):
+        yield Placed("a weight that is not there", turn, None, ()) if isinstance(turn, Weight) else turn

@@ -14,6 +14,20 @@ class Plain(KerasLayer, kw_only=True, forbid_unknown_fields=False):
     """What gives the shape that it gets, whatever its arguments are."""
 
 
+class Noise(Plain, kw_only=True, forbid_unknown_fields=False):
+    """What draws while a model is trained, from a generator of its own."""
+
+    rate: Any = None
+    stddev: Any = None
+    seed: Any = None
+
+    many: ClassVar[int] = 1
+
+    @property
+    def generators(self) -> int:
+        return self.many if self.seed is None and 0 not in (self.rate, self.stddev) else 0
+
+
 class InputLayer(KerasLayer, kw_only=True):
     """keras.Input: the shape that a model gets."""
 
@@ -241,6 +255,10 @@ class Unknown(Plain, kw_only=True, forbid_unknown_fields=False):
         return None
 
 
+class Cut(Noise, Unknown, kw_only=True, forbid_unknown_fields=False):
+    """What cuts a piece out at random."""
+
+
 def _each(layer: Any, sizes: Sizes, moved: Any) -> Sizes:
     """The shape with each axis that is not of channels changed."""
     need_axes(sizes, layer.rank + 1)
@@ -252,9 +270,8 @@ def _each(layer: Any, sizes: Sizes, moved: Any) -> Sizes:
     return (sizes[0], *found) if first else (*found, sizes[-1])
 
 
-def _kinds(base: type[KerasLayer], names: str, rank: int | None = None) -> list[type[KerasLayer]]:
+def _kinds(base: type[KerasLayer], names: str, **more: int) -> list[type[KerasLayer]]:
     """Classes that differ by their names, and maybe by the number of axes that they slide along."""
-    more: dict[str, Any] = {} if rank is None else {"rank": rank}
     made: list[Any] = [
         defstruct(name, (), bases=(base,), namespace={"__doc__": f"keras.layers.{name}.", **more}, kw_only=True)
         for name in names.split()
@@ -263,29 +280,29 @@ def _kinds(base: type[KerasLayer], names: str, rank: int | None = None) -> list[
 
 
 _ALIKE = """
-    Activation ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise Identity
-    Masking SpatialDropout1D SpatialDropout2D SpatialDropout3D ThresholdedReLU UnitNormalization Rescaling
+    Activation ActivityRegularization Identity Masking ThresholdedReLU UnitNormalization Rescaling AutoContrast Equalization
+"""
+_NOISE = """
+    AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout1D SpatialDropout2D SpatialDropout3D
     RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomErasing RandomFlip RandomGaussianBlur
     RandomGrayscale RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation
-    RandomSharpness RandomShear RandomTranslation RandomZoom AutoContrast Equalization Solarization AugMix CutMix MixUp
-    RandAugment
+    RandomSharpness RandomShear RandomTranslation RandomZoom Solarization CutMix MixUp
 """
 
 KINDS = (
     *(InputLayer, Flatten, Reshape, Permute, RepeatVector, Concatenate),
     *(LeakyReLU, ELU, ReLU, Softmax),
     *_kinds(Plain, _ALIKE),
+    *_kinds(Noise, _NOISE),
+    *_kinds(Noise, "AugMix RandAugment", many=10),  # one for each kind of change that they may make
     *_kinds(Merge, "Add Average Maximum Minimum Multiply Subtract"),
-    *(kind for rank in (1, 2, 3) for kind in _kinds(Pooling, f"MaxPooling{rank}D AveragePooling{rank}D", rank)),
-    *(
-        kind
-        for rank in (1, 2, 3)
-        for kind in _kinds(GlobalPooling, f"GlobalMaxPooling{rank}D GlobalAveragePooling{rank}D")
-    ),
-    *(kind for rank in (1, 2, 3) for kind in _kinds(UpSampling, f"UpSampling{rank}D", rank)),
-    *(kind for rank in (1, 2, 3) for kind in _kinds(Padding, f"ZeroPadding{rank}D", rank)),
-    *(kind for rank in (1, 2, 3) for kind in _kinds(Cropping, f"Cropping{rank}D", rank)),
-    *_kinds(Unknown, "Dot Lambda CenterCrop RandomCrop Resizing CategoryEncoding AdaptiveAveragePooling1D"),
+    *(kind for n in (1, 2, 3) for kind in _kinds(Pooling, f"MaxPooling{n}D AveragePooling{n}D", rank=n)),
+    *(kind for n in (1, 2, 3) for kind in _kinds(GlobalPooling, f"GlobalMaxPooling{n}D GlobalAveragePooling{n}D")),
+    *(kind for n in (1, 2, 3) for kind in _kinds(UpSampling, f"UpSampling{n}D", rank=n)),
+    *(kind for n in (1, 2, 3) for kind in _kinds(Padding, f"ZeroPadding{n}D", rank=n)),
+    *(kind for n in (1, 2, 3) for kind in _kinds(Cropping, f"Cropping{n}D", rank=n)),
+    *_kinds(Cut, "RandomCrop", many=2),  # one for a seed that it keeps, one for its generator
+    *_kinds(Unknown, "Dot Lambda CenterCrop Resizing CategoryEncoding AdaptiveAveragePooling1D"),
     *_kinds(Unknown, "AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D"),
     *_kinds(Unknown, "AdaptiveMaxPooling3D"),
 )

@@ -1,7 +1,10 @@
 """Recurrent layers. Their weights are in a cell; gates stand side by side, i f c o in an LSTM, z r h in a GRU."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
+
+import msgspec
 
 from initgen.core.errors import BadParameter
 from initgen.core.shapes import Shape
@@ -17,10 +20,12 @@ from initgen.specs.layers.keras.layer import (
     kernel_size,
     need_axes,
     numbered,
+    seedless,
     shown,
     size,
+    taken,
 )
-from initgen.specs.layers.layer import Initializer, Weight
+from initgen.specs.layers.layer import Initializer, Turn, Weight
 
 _FORGETTING = Initializer("unit_forget_bias")
 
@@ -36,6 +41,18 @@ class Gated(KerasLayer, kw_only=True):
     kernel_initializer: Initializer = GLOROT
     recurrent_initializer: Initializer = ORTHOGONAL
     bias_initializer: Initializer = ZEROS
+
+    # Whether the generator is made before the initializers.
+    early: ClassVar[bool] = False
+
+    @property
+    def generators(self) -> int:
+        return int(self.seed is None)
+
+    def seeds(self, weights: Sequence[Weight]) -> tuple[Turn, ...]:
+        found = super().seeds(weights)
+        last = len(found) - self.generators
+        return (*found[last:], *found[:last]) if self.early else found
 
 
 class Cell(Gated, kw_only=True):
@@ -67,6 +84,8 @@ class Cell(Gated, kw_only=True):
 
 class SimpleRNNCell(Cell, kw_only=True):
     """keras.layers.SimpleRNNCell."""
+
+    early = True
 
 
 class LSTMCell(Cell, kw_only=True):
@@ -125,7 +144,8 @@ class Recurrent(Cell, kw_only=True):
     def saved(self, inputs: Sequence[Sizes]) -> list[Saved]:
         if len(inputs[0]) != 2:
             raise BadParameter(f"its input {shown(inputs[0])} is not of steps and features")
-        return [Saved("", ""), Saved("cell", f"{self.snake()}_cell", tuple(self.weights(inputs)))]
+        weights = tuple(self.weights(inputs))
+        return [Saved("", ""), Saved("cell", f"{self.snake()}_cell", weights, seeds=self.seeds(weights))]
 
     def output(self, inputs: Sequence[Sizes]) -> Sizes:
         return (*inputs[0][:-1], self.units) if self.return_sequences else (*inputs[0][:-2], self.units)
@@ -133,6 +153,8 @@ class Recurrent(Cell, kw_only=True):
 
 class SimpleRNN(Recurrent, kw_only=True):
     """keras.layers.SimpleRNN."""
+
+    early = True
 
 
 class LSTM(Recurrent, kw_only=True):
@@ -213,6 +235,8 @@ class ConvLSTM(Gated, kw_only=True):
     unroll: bool = False
     zero_output_for_mask: bool = False
 
+    early = True
+
     rank: ClassVar[int]
 
     def weights(self, inputs: Sequence[Sizes]) -> Iterator[Weight]:
@@ -226,7 +250,8 @@ class ConvLSTM(Gated, kw_only=True):
             yield Weight.of("bias", (wide,), forgetting(self.unit_forget_bias, self.bias_initializer))
 
     def saved(self, inputs: Sequence[Sizes]) -> list[Saved]:
-        return [Saved("", ""), Saved("cell", "conv_lstm_cell", tuple(self.weights(inputs)))]
+        weights = tuple(self.weights(inputs))
+        return [Saved("", ""), Saved("cell", "conv_lstm_cell", weights, seeds=self.seeds(weights))]
 
     def output(self, inputs: Sequence[Sizes]) -> Sizes:
         step = (Conv1D, Conv2D, Conv3D)[self.rank - 1](
@@ -260,25 +285,38 @@ class ConvLSTM3D(ConvLSTM, kw_only=True):
 
 
 class Bidirectional(KerasLayer, kw_only=True):
-    """keras.layers.Bidirectional: the layer forwards, and backwards the same or another."""
+    """keras.layers.Bidirectional: the layer forwards, and backwards the same or another.
+
+    It makes the layer once more to go forwards and, if there is no other, to go backwards; what it was given is lost.
+    """
 
     layer: Held
     backward_layer: Held | None = None
     merge_mode: Literal["concat", "sum", "mul", "ave"] | None = "concat"
 
     def saved(self, inputs: Sequence[Sizes]) -> list[Saved]:
-        backward = self.backward_layer or self.layer
-        return [
-            Saved("", ""),
-            *self.layer.saved("forward_layer", f"forward_{self.layer.name.removeprefix('forward_')}", inputs),
-            *backward.saved("backward_layer", f"backward_{backward.name.removeprefix('backward_')}", inputs),
-        ]
+        layer = self.layer
+        given = layer.saved("", "", inputs)
+        if isinstance(layer.layer, SimpleRNN):  # whose config does not have the seed of its generator
+            layer = Held(msgspec.structs.replace(layer.layer, seed=None))
+        other = self.backward_layer or layer
+        forward = layer.saved("forward_layer", f"forward_{layer.name.removeprefix('forward_')}", inputs)
+        backward = other.saved("backward_layer", f"backward_{other.name.removeprefix('backward_')}", inputs)
+        kept = [*backward, *forward] if self.backward_layer else [*forward, *backward]
+        seeds = tuple(taken([*map(_lost, given), *kept]))
+        return [Saved("", "", seeds=seeds), *seedless(forward), *seedless(backward)]
 
     def output(self, inputs: Sequence[Sizes]) -> Sizes | None:
         out = self.layer.layer.output(inputs)
         if out is None or self.merge_mode != "concat" or out[-1] is None:
             return out
         return (*out[:-1], 2 * out[-1])
+
+
+def _lost(saved: Saved) -> Saved:
+    """The same with nothing that its seeds fill."""
+    weights = {weight.name: weight for weight in saved.weights}
+    return replace(saved, seeds=tuple(each if isinstance(each, Weight) else weights[each[0]] for each in saved.seeds))
 
 
 KINDS = (

@@ -6,9 +6,12 @@ from initgen.specs.layers.torch.module import Part, TorchLayer
 
 
 def weight_and_bias(shape: Shape, fan_in: int, bias: bool, prefix: str = "") -> list[Part]:
-    """Both uniform within ±1/sqrt(fan_in), as in most of torch's layers."""
-    of_shape = len(shape) == 2
-    weight = Part(f"{prefix}weight", shape, "torch_default", None if of_shape else fan_in)
+    """Both uniform within ±1/sqrt(fan_in), as in most of torch's layers.
+
+    Of two ways to compute this bound, which differ in the last bit, a Linear has that of kaiming_uniform.
+    """
+    own = len(shape) == 2
+    weight = Part(f"{prefix}weight", shape, "torch_default" if own else "torch_bias", None if own else fan_in)
     return [weight, Part(f"{prefix}bias", shape[:1], "torch_bias", fan_in)] if bias else [weight]
 
 

@@ -1,11 +1,12 @@
 """What the modules of torch.nn have in common: their parameters and buffers, and who says what fills them."""
 
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from initgen.core.errors import BadParameter, quoted
 from initgen.core.shapes import Shape
-from initgen.specs.layers.layer import Initializer, Layer, Weight
+from initgen.specs.layers.layer import Initializer, Layer, Turn, Weight
 
 Sizes = int | list[int]
 
@@ -44,6 +45,11 @@ class Part(NamedTuple):
         return Weight.of(self.name, self.shape, given or Initializer(self.filled or "zeros"), fans, **options)
 
     @property
+    def unseen(self) -> bool:
+        """Whether torch draws numbers to multiply them by 0, as for the bias of a Linear without inputs."""
+        return self.default == "torch_bias" and self.fan_in == 0
+
+    @property
     def filled(self) -> str:
         """The default scheme; none for a tensor without elements, whose fans may be 0."""
         return self.default if math.prod(self.shape) else ""
@@ -75,6 +81,17 @@ class TorchLayer(Layer, kw_only=True):
     def parts(self) -> list[Part]:
         """Its parameters and buffers; none for most."""
         return []
+
+    def drawn(self) -> list[Part]:
+        """What torch draws when it makes the module, in order: its parts, and nameless ones that it throws away."""
+        return self.parts()
+
+    def turns(self) -> Iterator[Turn]:
+        """The same, with the names of weights."""
+        for part in self.drawn():
+            if part.unseen:
+                yield Part("", part.shape, "random_uniform").weight(None)
+            yield (part.name,) if part.name else part.weight(None)
 
     def divides(self, name: str, *multiples: str) -> None:
         """Refuse a divisor below 1, and one that does not divide."""

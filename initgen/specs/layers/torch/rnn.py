@@ -23,14 +23,8 @@ class _Weights(TorchLayer, kw_only=True):
         """The matrices from the inputs and from the state to the gates, with their biases."""
         rows, fan = self.gates * self.hidden_size, self.hidden_size
         parts = [
-            Part(f"weight_ih{suffix}", (rows, inputs), "torch_default", fan, argument="weight_ih"),
-            Part(
-                f"weight_hh{suffix}",
-                (rows, state),
-                "torch_default",
-                None if state == fan else fan,
-                argument="weight_hh",
-            ),
+            Part(f"weight_ih{suffix}", (rows, inputs), "torch_bias", fan, argument="weight_ih"),
+            Part(f"weight_hh{suffix}", (rows, state), "torch_bias", fan, argument="weight_hh"),
         ]
         if self.bias:
             parts += [
@@ -101,7 +95,8 @@ class LSTM(_Recurrent, kw_only=True):
 
     def projection(self, suffix: str) -> list[Part]:
         shape = (self.proj_size, self.hidden_size)
-        return [Part(f"weight_hr{suffix}", shape, "torch_default", argument="weight_hr")] if self.proj_size else []
+        part = Part(f"weight_hr{suffix}", shape, "torch_bias", self.hidden_size, argument="weight_hr")
+        return [part] if self.proj_size else []
 
 
 class GRU(_Recurrent, kw_only=True):

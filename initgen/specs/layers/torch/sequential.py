@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from initgen.core.errors import InitgenError
-from initgen.specs.layers.layer import LayerError, Placed
+from initgen.specs.layers.layer import LayerError, Placed, Weight
 from initgen.specs.layers.torch.module import TorchLayer
 from initgen.specs.places import Where
 
@@ -40,3 +40,13 @@ def placed(modules: Sequence[Module]) -> Iterator[Placed]:
                 yield Placed(f"{module.name}.{weight.name}", weight, module.layer.dtype, module.where)
         except InitgenError as error:
             raise LayerError(module.where, module.shown, error) from None
+
+
+def turns(modules: Sequence[Module]) -> Iterator[tuple[str, ...] | Placed]:
+    """What torch draws when it makes the modules, in order: names of weights, or what it throws away."""
+    for module in modules:
+        for turn in module.layer.turns():
+            if isinstance(turn, Weight):
+                yield Placed(module.name, turn, module.layer.dtype, module.where)
+            else:
+                yield tuple(f"{module.name}.{name}" for name in turn)
