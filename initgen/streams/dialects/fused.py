@@ -61,6 +61,12 @@ def _halves(a: Floats) -> tuple[Floats, Floats]:
 def _to_odd(a: Floats, b: Floats) -> Floats:
     """a + b rounded to odd: where it is not exact, of the two neighbours the one whose last bit is 1."""
     total, lost = _sum(a, b)
-    wrong = (lost != 0) & (total.view(np.int64) & 1 == 0)
-    toward = np.where(lost > 0, np.inf, -np.inf)
-    return np.where(wrong, np.nextafter(total, toward), total)
+    bits, side = total.view(np.int64), lost.view(np.int64)
+    # The other neighbour lies further from zero (+1) or nearer to it (-1), as the signs agree or not.
+    step = bits ^ side
+    step >>= 63
+    step |= 1
+    step *= lost != 0
+    step *= ~bits & 1
+    bits += step
+    return total
