@@ -41,6 +41,7 @@ SPECS = [
             "blocks.0.linear1.weight": 1 / math.sqrt(192),
         },
     ),
+    ("torch_mlp.toml", 4, 784 * 128 + 128 + 1280 + 10, {"0.weight": 1 / math.sqrt(3 * 784)}),
     (
         "residual.toml",
         16,
