@@ -1,5 +1,6 @@
 """One tensor, described: enough to make its bytes again."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -58,10 +59,7 @@ class TensorSpec:
     @property
     def count(self) -> int:
         """Elements."""
-        product = 1
-        for size in self.shape:
-            product *= size
-        return product
+        return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:

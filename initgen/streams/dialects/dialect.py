@@ -1,5 +1,6 @@
 """What a dialect is: a framework's calls, and the values that they return, drawn without the framework."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -45,10 +46,7 @@ class Call:
     @property
     def count(self) -> int:
         """Elements."""
-        product = 1
-        for size in self.shape:
-            product *= size
-        return product
+        return math.prod(self.shape)
 
 
 class Drawing(ABC):
