@@ -88,8 +88,9 @@ class SeedType(click.ParamType):  # type: ignore[type-arg]
         if isinstance(value, int) or value == "random":
             return value
         digits = value.removeprefix("-") if self._signed else value
-        if not (digits.isascii() and digits.isdigit() and len(digits) <= 20):
-            raise BadParameter(f"seed = {quoted(value)} must be a whole number from 0 to 2^64 - 1", "or: --seed random")
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= 40):
+            of = "" if self._signed else " from 0 to 2^64 - 1"
+            raise BadParameter(f"seed = {quoted(value)} must be a whole number{of}", "or: --seed random")
         return int(value)
 
 

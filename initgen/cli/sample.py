@@ -23,7 +23,11 @@ _OF_MODELS = ("like", "preset", "rules", "variables", "only")
 @options.model_options
 @click.option("--output", "-o", type=click.Path(), help="The file or directory to make; - for standard output.")
 @click.option("--dtype", type=options.DTYPE, help="Dtype to store.  [default: float32]")
-@click.option("--seed", type=options.SeedType(signed=True), help="0 to 2^64 - 1, or random.  [default: 0]")
+@click.option(
+    "--seed",
+    type=options.SeedType(signed=True),
+    help="0 to 2^64 - 1, or random; or as the --stream has it.  [default: 0]",
+)
 @options.stream_option
 @click.option("--name", help="The tensor's name in the file.  [default: weight]")
 @options.kernel_options
@@ -132,7 +136,7 @@ def _described(context: click.Context, given: dict[str, Any]) -> "list[TensorSpe
             name="weight" if given["name"] is None else given["name"],
             dtype=given["dtype"] or "float32",
             seed=given["seed"] or 0,
-            stream=given["stream"] or "native",
+            stream="native" if given["stream"] is None else given["stream"],
             **options.kernel_of(given),
         )
         return [spec]

@@ -18,6 +18,7 @@ from initgen.engine.output import in_units
 from initgen.laws import Constant, Law
 from initgen.report.console import Screen, columns
 from initgen.specs.names import expand, fold
+from initgen.streams.dialects import NATIVE
 
 if TYPE_CHECKING:
     from initgen.checks.diff import Diff
@@ -46,7 +47,8 @@ def show_specs(out: Screen, specs: Sequence[TensorSpec], plan: Plan | None) -> N
     total = sum(spec.nbytes for spec in specs)
     parameters = sum(spec.count for spec in specs)
     said = f"{len(specs)} tensor{'s' * (len(specs) != 1)}, {parameters:,} parameter{'s' * (parameters != 1)}"
-    out.print(Text(f"  {said}, {in_units(total)}", "bold"))
+    drawn = "".join(f", of {name}" for name in sorted({spec.stream for spec in specs} - {NATIVE}))
+    out.print(Text(f"  {said}{drawn}, {in_units(total)}", "bold"))
     if plan is not None:
         for file in plan.files[:20]:
             path = plan.path.rstrip("/") + "/" + file.name if file.name else plan.path

@@ -56,7 +56,7 @@ def settle(
     settling = _Settling(
         model,
         (model.seed or 0) if seed is None else seed,
-        version(stream or model.stream or NATIVE),
+        version(stream if stream is not None else model.stream or NATIVE),
         dtype,
         layout or model.layout or "keras",
     )
@@ -243,6 +243,9 @@ class _Settling:
         fan_in, groups, seed, beside = size("fan_in"), size("groups"), first("seed"), first("fan_from")
         if fan_in is None and beside is not None:
             fan_in = self._fan_of(draft, beside, star)
+        place = first("place")
+        if place and seed is None:
+            raise BadParameter(f"place = {place} is one in the stream of a seed, and this tensor has none of its own")
         layout = first("layout") or (draft.file.layout if draft.file else None) or file.layout
         return tensor_spec(
             scheme,
@@ -252,7 +255,7 @@ class _Settling:
             dtype=self._dtype_of(draft, said, file),
             seed=self._seed if seed is None else seed,
             stream=self.stream,
-            place=first("place") or (),
+            place=place or (),
             keyed=seed is None,
             layout=layout or self._layout,
             groups=1 if groups is None else groups,

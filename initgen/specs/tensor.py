@@ -209,7 +209,7 @@ def tensor_spec(
         raise BadParameter(f"scheme = {quoted(scheme)} is not text", "like truncated_normal:stddev=0.02")
     scheme_name, given = split(scheme)
     entry = SCHEMES[scheme_name]
-    check_seed(seed, stream)
+    seed = check_seed(seed, stream)
     if layout not in ("keras", "torch"):
         raise BadParameter(f"layout = {layout!r} must be keras or torch")
     for what, value in (("groups", groups), ("fan_in", fan_in), ("fan_out", fan_out)):
@@ -231,6 +231,8 @@ def tensor_spec(
         place=tuple(place),
     )
     _ = spec.fans, spec.made  # a scheme that has no answer says so now
+    if spec.stream == NATIVE and spec.place:
+        raise BadParameter(f"place = {list(place)} is one in a framework's stream", "give the stream, like torch")
     if spec.stream != NATIVE and spec.random:
         dialect_of(spec.stream).drawing(spec.call)  # and so does the framework
     if spec.dtype.whole and not _whole(spec):
@@ -240,17 +242,22 @@ def tensor_spec(
     return spec
 
 
-def check_seed(seed: object, stream: str) -> None:
-    """Refuse what is no seed, or not one of this stream.
+def check_seed(seed: object, stream: str) -> int:
+    """A seed as a Python number; what is none, or not one of this stream, is refused.
 
     Raises:
         BadParameter: with the rule.
     """
     native = version(stream) == NATIVE
-    if isinstance(seed, bool) or not isinstance(seed, int) or (native and not 0 <= seed <= MAX_SEED):
-        raise BadParameter(f"seed = {seed!r} must be a whole number{' from 0 to 2^64 - 1' if native else ''}")
+    said = f"seed = {seed!r} must be a whole number{' from 0 to 2^64 - 1' if native else ''}"
+    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+        raise BadParameter(said)
+    number = int(seed.__index__())
+    if native and not 0 <= number <= MAX_SEED:
+        raise BadParameter(said, "some of the frameworks' streams take others: --stream" if number < 0 else "")
     if not native:
-        dialect_of(stream).check_seed(seed)
+        dialect_of(stream).check_seed(number)
+    return number
 
 
 def _whole(spec: TensorSpec) -> bool:

@@ -114,10 +114,11 @@ def test_what_a_framework_refuses_is_refused_in_one_line_with_its_rule(options, 
 @pytest.mark.parametrize(
     ("stream", "place", "said"),
     [
-        ("torch", [-1], "place = [-1] must be 2 at most, from 0 to 1099511627775 and"),
-        ("torch", [0, 0, 0], "must be 2 at most"),
-        ("jax", [2**32], "must be 1 at most, from 0 to 4294967295"),
-        ("numpy", [2**64], "must be 1 at most"),
+        ("torch", [-1], "place = [-1] must be a number from 0 to 1099511627775, then"),
+        ("torch", [0, 0, 0], "must be a number"),
+        ("jax", [2**32], "must be a number from 0 to 4294967295"),
+        ("numpy", [2**64], "must be a number from 0 to 18446744073709551615"),
+        ("native", [7], "place = [7] is one in a framework's stream"),
         ("keras-tf", [1], "place = [1]: keras-tf draws each tensor from the start of its seed"),
     ],
 )
@@ -127,6 +128,29 @@ def test_a_place_that_a_stream_does_not_have_is_refused(stream, place, said, run
     made = run("sample", "m.toml", "-o", "w.npy")
     assert made.code == 2
     assert said in made.err
+
+
+def test_a_place_without_a_seed_is_refused(run, tmp_path):
+    tensor = 'w = { shape = [3], scheme = "he_uniform", place = [100] }'
+    (tmp_path / "m.toml").write_text(f'stream = "torch"\nseed = 1\n[tensors]\n{tensor}\n')
+    made = run("sample", "m.toml", "-o", "w.npy")
+    assert made.code == 2
+    assert "tensors.w: place = [100] is one in the stream of a seed" in made.err
+
+
+def test_what_is_written_says_its_stream(run, tmp_path):
+    _model(tmp_path, "torch")
+    assert ", of torch-2.13, " in run("sample", "m.toml", "-o", "m.safetensors").err
+    assert ", of torch-2.13, " in run("sample", "m.toml", "--dry-run").text
+    assert "native" not in run("sample", "m.toml", "--stream", "native", "--dry-run").text
+    assert run("sample", "m.toml", "--stream", "", "--dry-run").err.startswith("error: unknown stream ''")
+
+
+def test_constants_do_not_ask_for_a_seed_of_the_native_stream(run, tmp_path):
+    weights = 'a = { shape = [3], scheme = "zeros" }\nb = { shape = [3], scheme = "ones" }'
+    (tmp_path / "m.toml").write_text(f'stream = "torch"\nseed = -3\n[tensors]\n{weights}\n')
+    assert run("sample", "m.toml", "-o", "m.safetensors").code == 0
+    assert load_file("m.safetensors")["b"].all()
 
 
 def test_what_overflows_the_dtype_is_refused(run):

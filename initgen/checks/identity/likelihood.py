@@ -177,7 +177,7 @@ def _widest(found: Measured, law: Law) -> Law:
 def _density(found: Measured, law: Law) -> float:
     """The mean logarithm of the density."""
     if isinstance(law, Uniform):
-        return -math.log(law.high - law.low)
+        return -math.log(max(law.high - law.low, 1e-300))  # of a single value they are the same
     if isinstance(law, Normal):
         return -math.log(law.scale) - 0.5 * math.log(2 * math.pi) - found.spread(law.center) / (2 * law.scale**2)
     assert isinstance(law, TruncatedNormal)

@@ -135,8 +135,8 @@ class Dialect(ABC):
             return
         if not self.places:
             raise BadParameter(f"place = {list(place)}: {self.name} draws each tensor from the start of its seed")
-        limits = " and ".join(f"0 to {limit - 1}" for limit in self.places)
-        raise BadParameter(f"place = {list(place)} must be {len(self.places)} at most, from {limits}")
+        limits = ", then ".join(f"a number from 0 to {limit - 1}" for limit in self.places)
+        raise BadParameter(f"place = {list(place)} must be {limits}", f"as initgen spec writes it for {self.name}")
 
     def refusal(self, call: Call) -> BadParameter:
         """An error for a scheme that the framework does not have, to be raised."""

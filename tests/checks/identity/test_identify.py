@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+import initgen
 from initgen.checks.identity.described import describe_file
 from initgen.checks.identity.groups import groups_of, patterns_of
 from initgen.checks.identity.identify import identify
@@ -292,3 +293,11 @@ def test_its_spec_draws_a_file_that_is_identified_alike(identified, tmp_path):
         if tensor.verdict in ("named", "consistent"):
             assert str(drawn[tensor.name].best.made) == str(tensor.best.made), tensor.name
     assert isinstance(drawn["odd.weight"].best.made, Normal)
+
+
+@pytest.mark.parametrize("scheme", ["torch_default", "kaiming_normal", "he_normal"])
+def test_a_single_value_has_an_answer(scheme, tmp_path):
+    path = tmp_path / "w.npy"
+    initgen.write(initgen.tensor(scheme, (1, 1), layout="torch", seed=1), path)
+    (tensor,) = initgen.identify(path).tensors
+    assert tensor.best is not None
