@@ -41,6 +41,7 @@ def stored(name, dtype, held):
 CASES = list(itertools.product(LAWS, NARROW, [True, False]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "dtype", "held"), CASES)
 def test_moments_are_those_of_the_stored_values(name, dtype, held):
     dtype = DTYPES[dtype]

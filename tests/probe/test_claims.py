@@ -107,6 +107,7 @@ def near(measured, expected, deviation):
 SCHEMES = {"lecun_uniform": 1, "he_normal": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("activation", FUNCTIONS)
 def test_what_is_measured_and_what_is_predicted_agree_with_theory(activation, scheme, quick):

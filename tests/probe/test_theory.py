@@ -66,6 +66,7 @@ def both(function, variance, cosine):
 # Moments of one value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY)
 def test_moments_are_those_of_adaptive_quadrature(name):
     f, slope = scalar(name)
