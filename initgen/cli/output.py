@@ -35,7 +35,7 @@ def write(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
     from initgen.cli.progress import progress_of
     from initgen.engine.directory import write_plan
     from initgen.engine.output import in_units
-    from initgen.streams.dialects import NATIVE
+    from initgen.report.wording import of_streams
 
     plan = plan_of(specs, given)
     if any(spec.keras_path for file in plan.files if file.form.name == "hdf5" for spec in file.specs):
@@ -70,8 +70,9 @@ def write(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
         else:
             files = f" in {len(plan.files)} files" if len(plan.files) > 1 else ""
             said = f"{len(specs)} tensors, {sum(spec.count for spec in specs):,} parameters{files}"
-        drawn = "".join(f", of {name}" for name in sorted({spec.stream for spec in specs} - {NATIVE}))
-        print(f"{written.action} {written.path}: {said}{drawn}, {in_units(written.nbytes)}", file=sys.stderr)
+        print(
+            f"{written.action} {written.path}: {said}{of_streams(specs)}, {in_units(written.nbytes)}", file=sys.stderr
+        )
     return 0
 
 

@@ -17,8 +17,8 @@ from initgen.core.shapes import Shape, format_shape
 from initgen.engine.output import in_units
 from initgen.laws import Constant, Law
 from initgen.report.console import Screen, columns
+from initgen.report.wording import of_streams
 from initgen.specs.names import expand, fold
-from initgen.streams.dialects import NATIVE
 
 if TYPE_CHECKING:
     from initgen.checks.diff import Diff
@@ -47,8 +47,7 @@ def show_specs(out: Screen, specs: Sequence[TensorSpec], plan: Plan | None) -> N
     total = sum(spec.nbytes for spec in specs)
     parameters = sum(spec.count for spec in specs)
     said = f"{len(specs)} tensor{'s' * (len(specs) != 1)}, {parameters:,} parameter{'s' * (parameters != 1)}"
-    drawn = "".join(f", of {name}" for name in sorted({spec.stream for spec in specs} - {NATIVE}))
-    out.print(Text(f"  {said}{drawn}, {in_units(total)}", "bold"))
+    out.print(Text(f"  {said}{of_streams(specs)}, {in_units(total)}", "bold"))
     if plan is not None:
         for file in plan.files[:20]:
             path = plan.path.rstrip("/") + "/" + file.name if file.name else plan.path

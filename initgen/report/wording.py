@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from initgen.core.errors import printable
 from initgen.core.shapes import format_shape
+from initgen.streams.dialects import NATIVE
 
 if TYPE_CHECKING:
     from initgen.checks.measure import Measured
@@ -77,6 +78,11 @@ def counted(count: int, noun: str) -> str:
 def expectation(spec: TensorSpec) -> str:
     """The scheme of a tensor, its law, and the fans that this comes from."""
     return f"{spec.title}: {made_by(spec)}"
+
+
+def of_streams(specs: Sequence[TensorSpec]) -> str:
+    """Of which streams tensors are, to follow what else is said of them; nothing of the native one."""
+    return "".join(f", of {name}" for name in sorted({spec.stream for spec in specs} - {NATIVE}))
 
 
 def made_by(spec: TensorSpec) -> str:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import index
 from typing import TYPE_CHECKING
 
 from initgen.core.dtypes import DTYPES, DType
@@ -161,7 +162,8 @@ class TensorSpec:
             )
         _ = self.fans, self.made  # of the whole
         part = self.renamed(self.name, self.keras_path)
-        part.__dict__.update(shape=(end - start,), first=self.first + start, piece_of=self.piece_of or self.shape)
+        whole = self.shape if self.piece_of is None else self.piece_of
+        part.__dict__.update(shape=(end - start,), first=self.first + start, piece_of=whole)
         return part
 
     @property
@@ -250,9 +252,12 @@ def check_seed(seed: object, stream: str) -> int:
     """
     native = version(stream) == NATIVE
     said = f"seed = {seed!r} must be a whole number{' from 0 to 2^64 - 1' if native else ''}"
-    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+    try:
+        number = index(seed)  # type: ignore[arg-type]
+    except TypeError:
+        raise BadParameter(said) from None
+    if isinstance(seed, bool):
         raise BadParameter(said)
-    number = int(seed.__index__())
     if native and not 0 <= number <= MAX_SEED:
         raise BadParameter(said, "some of the frameworks' streams take others: --stream" if number < 0 else "")
     if not native:

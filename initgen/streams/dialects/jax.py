@@ -20,6 +20,7 @@ from initgen.streams import rounding
 from initgen.streams.dialects import threefry, xla
 from initgen.streams.dialects.dialect import Call, Dialect, Drawing
 from initgen.streams.dialects.fused import fma32, fma64
+from initgen.streams.dialects.scaling import CUT_STD, SCALINGS
 
 Array = NDArray[Any]
 # From an array to one of its shape and dtype.
@@ -27,18 +28,6 @@ Step = Callable[[Array], Array]
 
 # Bits that JAX draws for an element, and how many of them it keeps: the digits of a fraction below 1.
 _WIDTHS = {"float32": (32, 23), "float64": (64, 52), "bfloat16": (8, 7), "float16": (16, 10)}
-
-# scale, mode and distribution of jax.nn.initializers.variance_scaling.
-_SCALED: dict[str, tuple[float, str, str]] = {
-    "he_uniform": (2.0, "fan_in", "uniform"),
-    "he_normal": (2.0, "fan_in", "truncated_normal"),
-    "lecun_uniform": (1.0, "fan_in", "uniform"),
-    "lecun_normal": (1.0, "fan_in", "truncated_normal"),
-    "glorot_uniform": (1.0, "fan_avg", "uniform"),
-    "glorot_normal": (1.0, "fan_avg", "truncated_normal"),
-}
-# The std of a standard normal cut at 2, with all the digits that JAX gives it.
-_CUT_STD = 0.87962566103423978
 
 # How far one QR is from another; JAX has none of other dtypes.
 QR_ERROR = {"float32": 1e-5, "float64": 1e-14}
@@ -249,7 +238,7 @@ class Jax(Dialect):
     def _steps(self, call: Call, numbers: Numbers) -> tuple[str, list[Step]]:
         """The function that draws a scheme, and its steps."""
         scheme, params = call.scheme, call.params
-        if scheme in _SCALED or scheme == "variance_scaling":
+        if scheme in SCALINGS or scheme == "variance_scaling":
             return self._scaled(call, numbers)
         if scheme == "uniform":
             scale = real(params, "scale")
@@ -267,7 +256,7 @@ class Jax(Dialect):
     def _scaled(self, call: Call, numbers: Numbers) -> tuple[str, list[Step]]:
         if len(call.shape) < 2:
             raise BadParameter(f"jax's {call.scheme} needs a shape of two axes or more", "it takes the fans from them")
-        named = _SCALED.get(call.scheme)
+        named = SCALINGS.get(call.scheme)
         if named:
             scale, mode, distribution = named
             given = []
@@ -286,7 +275,7 @@ class Jax(Dialect):
         elif distribution == "normal":
             steps = [numbers.normal(), numbers.times(numbers.sqrt(variance))]
         else:
-            steps = [numbers.truncated(-2, 2), numbers.times(numbers.sqrt(variance) / numbers.array(_CUT_STD))]
+            steps = [numbers.truncated(-2, 2), numbers.times(numbers.sqrt(variance) / numbers.array(CUT_STD))]
         return _initializer(call, f"{call.scheme}({', '.join(given)})"), steps
 
     def _plain(self, call: Call, numbers: Numbers) -> tuple[str, list[Step]]:

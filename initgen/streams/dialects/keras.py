@@ -16,19 +16,7 @@ from initgen.core.shapes import Fans, Shape
 from initgen.laws import Law, Normal, TruncatedNormal, Uniform
 from initgen.streams import rounding
 from initgen.streams.dialects.dialect import Call, Dialect, Drawing
-
-# Std of a standard normal cut at -2 and 2, as keras.initializers.VarianceScaling has it.
-CUT_STD = 0.87962566103423978
-
-# Scale, mode and distribution of the classes that VarianceScaling has below it.
-_SCALINGS = {
-    "he_uniform": (2.0, "fan_in", "uniform"),
-    "he_normal": (2.0, "fan_in", "truncated_normal"),
-    "lecun_uniform": (1.0, "fan_in", "uniform"),
-    "lecun_normal": (1.0, "fan_in", "truncated_normal"),
-    "glorot_uniform": (1.0, "fan_avg", "uniform"),
-    "glorot_normal": (1.0, "fan_avg", "truncated_normal"),
-}
+from initgen.streams.dialects.scaling import CUT_STD, SCALINGS
 
 _SET_SEED = "keras.utils.set_random_seed takes whole numbers from 0 to 2^32 - 1"
 
@@ -63,9 +51,9 @@ class KerasDialect(Dialect):
 
     def _drawing(self, call: Call) -> Drawing:
         params = call.params
-        if call.scheme in _SCALINGS:
+        if call.scheme in SCALINGS:
             name = "".join(part.title() for part in call.scheme.split("_"))
-            return self._scaled(call, *_SCALINGS[call.scheme], _function(call, name))
+            return self._scaled(call, *SCALINGS[call.scheme], _function(call, name))
         if call.scheme == "variance_scaling" and params["mode"] != "fan_geo_avg":
             scale, mode, distribution = real(params, "scale"), word(params, "mode"), word(params, "distribution")
             if distribution == "normal":  # JAX's, which is not cut; Keras means a cut one by that word
