@@ -14,7 +14,7 @@ from initgen.core.dtypes import DTYPES, DType
 from initgen.core.errors import FormatError
 from initgen.core.registry import fits
 from initgen.core.shapes import Shape
-from initgen.engine.write import read_at
+from initgen.engine.descriptors import opened, read_at
 from initgen.formats import Extent, Format, Stored
 from initgen.formats.npy import read_header
 from initgen.formats.parts import Part
@@ -152,7 +152,7 @@ def _file_blocks(path: str, extent: Extent, shape: tuple[int, ...], dtype: "np.d
 
 def _read(path: str, offset: int, size: int, dtype: "np.dtype[np.generic]") -> NDArray[np.generic]:
     # Opened for each block: blocks are read by several threads, some after the last was handed out.
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = opened(path, os.O_RDONLY)
     try:
         return np.frombuffer(read_at(descriptor, offset, size, path), dtype)
     finally:

@@ -6,9 +6,11 @@ Command files import click and what is light; what is heavy they import inside t
 import contextlib
 import errno
 import io
+import math
 import os
 import signal
 import sys
+import time
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -85,16 +87,22 @@ class _Ended(BaseException):
     """A signal to end, as an exception: what is cleaned up after an error is cleaned up after it."""
 
 
-def _end(number: int, _: object) -> NoReturn:
-    raise _Ended(number)
+_last = -math.inf
+
+
+def _end(number: int, _: object) -> None:
+    global _last
+    last, _last = _last, time.monotonic()
+    if _last - last > 1:  # one that comes at once after another would only disturb the cleaning up
+        raise KeyboardInterrupt if number == signal.SIGINT else _Ended(number)
 
 
 def clean_up_when_ended() -> None:
-    """From here on SIGTERM and SIGHUP unwind the program, so that what it was writing is removed.
+    """From here on signals to end unwind the program, so that what it was writing is removed.
 
     Only for writing: a handler of Python's waits for the C code that is running, and HDF5 may spin on a crafted file.
     """
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number and signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish is kept
             signal.signal(number, _end)

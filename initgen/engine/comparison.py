@@ -18,7 +18,8 @@ class Comparison(io.RawIOBase):
     def write(self, data: Any) -> int:
         size = memoryview(data).nbytes
         end = self._at + size
-        if os.pread(self._other.fileno(), size, self._at) != bytes(data):
+        self._other.seek(self._at)
+        if self._other.read(size) != bytes(data):
             self._wrong[self._at] = max(end, self._wrong.get(self._at, 0))
         elif self._wrong.get(self._at, end + 1) <= end:
             del self._wrong[self._at]

@@ -8,12 +8,14 @@ from itertools import islice
 
 from initgen.core.errors import Appeared, OutputError
 from initgen.core.url import is_url
+from initgen.engine.descriptors import flush
 from initgen.engine.draw import Tensor
 from initgen.engine.files import Plan
-from initgen.engine.output import Target, check_space, directory_of, flush, holds, linked
+from initgen.engine.output import Target, check_space, directory_of, holds, linked
 from initgen.engine.progress import SILENT, Progress
 from initgen.engine.signals import held
 from initgen.engine.store import Store
+from initgen.engine.temporary import temporary
 from initgen.engine.write import Blank, Filler, Written, local, matches, write
 from initgen.formats.parts import INDEX
 
@@ -171,17 +173,11 @@ def _holds(target: Target, name: str, data: bytes) -> bool:
 @contextlib.contextmanager
 def _staged(target: Target) -> Iterator[str]:
     """A directory on the same disk that nobody looks into, gone when the block ends, however it ends."""
-    above = target.real if target.mode is not None else os.path.dirname(target.real)
-    stage = os.path.join(above, f".initgen-{os.urandom(8).hex()}.tmp")
     try:
-        os.mkdir(stage)
-        yield stage
+        with temporary(target.real if target.mode is not None else os.path.dirname(target.real), folder=True) as stage:
+            yield stage
     except OSError as error:
         raise OutputError(f"{target.path}: {error.strerror or error}") from None
-    finally:
-        import shutil  # with its compressors it takes 10 ms that a single file can do without
-
-        shutil.rmtree(stage, ignore_errors=True)
 
 
 def _appear(stage: str, target: Target) -> None:

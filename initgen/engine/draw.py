@@ -13,6 +13,7 @@ from initgen.core.dtypes import DTYPES, DType
 from initgen.core.errors import BadParameter
 from initgen.engine.output import in_units
 from initgen.engine.plan import CHUNK, Chunk
+from initgen.engine.signals import listening
 from initgen.laws import Law
 from initgen.schemes.structure import Structure
 from initgen.specs.tensor import TensorSpec
@@ -22,6 +23,9 @@ from initgen.streams.dialects import NATIVE, dialect_of
 from initgen.streams.native import Draw
 
 Bytes = NDArray[np.uint8]
+
+# Elements from which a structure may take a second: the decomposition of a matrix is one call of LAPACK.
+_LONG = 1 << 20
 
 
 def keep_freed_memory() -> None:
@@ -160,8 +164,12 @@ class Tensor:
         return Words(self.spec.seed, self.spec.stream_name)
 
     def _whole(self) -> NDArray[np.generic]:
-        made, dtype = self.spec.made, self.spec.dtype
+        made = self.spec.made
         assert isinstance(made, Structure)
+        return listening(lambda: self._built(made)) if math.prod(made.shape) >= _LONG else self._built(made)
+
+    def _built(self, made: Structure) -> NDArray[np.generic]:
+        dtype = self.spec.dtype
         if self._drawing:
             out = rounding.empty(math.prod(made.shape), dtype)
             self._drawing.fill(0, out)

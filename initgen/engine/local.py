@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from initgen.core.errors import OutputError
 from initgen.engine import write
+from initgen.engine.descriptors import flush
 from initgen.engine.files import File
-from initgen.engine.output import check_space, directory_of, flush, holds, write_bytes
+from initgen.engine.output import check_space, directory_of, holds, write_bytes
 from initgen.engine.progress import Progress
 from initgen.engine.store import Store
 

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from initgen.engine.signals import unwind
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -87,7 +89,7 @@ def ordered(work: Callable[[T], R], tasks: Iterable[T], threads: int | None = No
         for _ in workers:
             room.release()
         for worker in workers:
-            worker.join()
+            unwind(worker)
 
 
 def _chain(first: T | None, second: T | None, rest: Iterator[T]) -> Iterator[T]:

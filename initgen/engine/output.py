@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from initgen.core.errors import Appeared, OutputError
+from initgen.engine.descriptors import flush, free
+from initgen.engine.temporary import temporary
 
 
 @dataclass(frozen=True)
@@ -72,22 +74,12 @@ def directory_of(path: str) -> Target:
     return target_of(place)
 
 
-def flush(path: str) -> None:
-    """Have the disk take a file, or the names in a directory."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def check_space(target: Target, nbytes: int) -> None:
     """Refuse what the disk has no room for, before any of it is written."""
     # A directory that is there may be the root of a disk of its own.
-    disk = os.statvfs(target.real if os.path.isdir(target.real) else os.path.dirname(target.real))
-    free = disk.f_bavail * disk.f_frsize
-    if nbytes > free:
-        raise OutputError(f"{target.path}: needs {in_units(nbytes)}, and the disk has {in_units(free)} free")
+    left = free(target.real if os.path.isdir(target.real) else os.path.dirname(target.real))
+    if nbytes > left:
+        raise OutputError(f"{target.path}: needs {in_units(nbytes)}, and the disk has {in_units(left)} free")
 
 
 def in_units(nbytes: int) -> str:
@@ -109,20 +101,12 @@ def appearing(target: Target, *, force: bool, fsync: bool) -> Iterator[str]:
     Raises:
         OutputError: the disk is full, the target has appeared meanwhile, or another fault of the system.
     """
-    temporary = None
     try:
-        # What tempfile does, without the 10 ms of importing it.
-        path = os.path.join(os.path.dirname(target.real), f".initgen-{os.urandom(8).hex()}.tmp")
-        temporary = path  # before it is there: a signal may come in between
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        yield temporary
-        _settle(temporary, target, force=force, fsync=fsync)
+        with temporary(os.path.dirname(target.real)) as path:
+            yield path
+            _settle(path, target, force=force, fsync=fsync)
     except OSError as error:
         raise OutputError(f"{target.path}: {error.strerror or error}") from None
-    finally:
-        if temporary:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
 
 
 def holds(path: str, data: bytes) -> bool:
@@ -142,7 +126,7 @@ def write_bytes(path: str, data: bytes, *, force: bool, fsync: bool = True) -> N
         if holds(target.real, data):
             return
         raise OutputError(f"{path}: exists and holds something else", "--force replaces it")
-    with appearing(target, force=force, fsync=fsync) as temporary, open(temporary, "wb") as file:
+    with appearing(target, force=force, fsync=fsync) as made, open(made, "wb") as file:
         file.write(data)
 
 
@@ -155,30 +139,30 @@ def write_text(path: str, text: str, *, force: bool) -> None:
     write_bytes(path, text.encode(), force=force)
 
 
-def _settle(temporary: str, target: Target, *, force: bool, fsync: bool) -> None:
-    descriptor = os.open(temporary, os.O_RDWR)
-    try:
-        os.fchmod(descriptor, _new_mode() if target.mode is None else target.mode)
-        if fsync:
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    if force or not linked(temporary, target):
-        os.replace(temporary, target.real)
+def _settle(made: str, target: Target, *, force: bool, fsync: bool) -> None:
+    os.chmod(made, _new_mode() if target.mode is None else target.mode)
+    if fsync:
+        flush(made)
+    if force or not linked(made, target):
+        os.replace(made, target.real)
     if fsync:
         flush(os.path.dirname(target.real))
 
 
-def linked(temporary: str, target: Target) -> bool:
+def linked(made: str, target: Target) -> bool:
     """Give the file its name only if the name is free; False where the file system has no hard links."""
     try:
-        os.link(temporary, target.real)
+        os.link(made, target.real)
     except FileExistsError:
         raise Appeared(f"{target.path}: appeared while it was being made", "--force replaces it") from None
     except OSError as error:
-        if error.errno in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK) and not os.path.exists(
-            target.real
-        ):
+        if error.errno in (
+            errno.EPERM,
+            errno.EOPNOTSUPP,
+            errno.ENOSYS,
+            errno.EMLINK,
+            errno.EINVAL,
+        ) and not os.path.exists(target.real):
             return False
         raise
     return True

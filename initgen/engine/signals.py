@@ -4,7 +4,10 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
 
 # Windows has not all of them.
 ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -30,4 +33,48 @@ def held() -> Iterator[None]:
         for number in heard:
             signal.signal(number, before[number])
         if came:
-            os.kill(os.getpid(), came[0])
+            signal.raise_signal(came[0])
+
+
+def die_with(parent: int) -> None:
+    """Have this process killed when its parent is: nobody would take what it makes. On Linux."""
+    import ctypes
+
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:  # it was killed before
+        os._exit(1)
+
+
+def unwind(thread: threading.Thread) -> None:
+    """Have a thread end that has been told to, if need be in the middle of what it does, and clean up; wait for it."""
+    thread.join(0.1)
+    if not thread.is_alive():
+        return
+    import ctypes
+
+    # SystemExit, since a thread that ends with it says nothing.
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
+    thread.join()
+
+
+def listening(work: Callable[[], T]) -> T:
+    """``work()``, for work that is one long call of compiled code, in which no signal would be heard.
+
+    It runs in a thread of its own, which is left to itself where the caller has to end.
+    """
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:  # handed to the caller's thread
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.05)  # not for ever: `unwind` reaches a thread only between two calls
+    if errors:
+        raise errors[0]
+    return results[0]

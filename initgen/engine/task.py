@@ -14,6 +14,7 @@ from typing import Any
 
 from initgen import __version__
 from initgen.core.errors import OutputError
+from initgen.engine.descriptors import opened
 from initgen.engine.draw import Tensor, keep_freed_memory
 from initgen.engine.plan import Chunk
 from initgen.engine.write import Blank, Run, lay_out, put, runs
@@ -121,7 +122,7 @@ def _put(file: dict[str, Any], *, fsync: bool) -> None:
     specs = read_recipe(file["recipe"], file["name"])
     tensors, numbers = Tensor.all_of(list(specs.values())), {name: number for number, name in enumerate(specs)}
     # Not for reading: a client of NFS that has read a page may write all of it back, over what others wrote there.
-    descriptor = os.open(file["path"], os.O_WRONLY)
+    descriptor = opened(file["path"], os.O_WRONLY)
     try:
         for offset, nbytes, batch in file["runs"]:
             chunks = [Chunk(numbers[name], start, count) for name, start, count in batch]

@@ -1,6 +1,5 @@
 """Writes described tensors to a file, or says whether the file has them already."""
 
-import errno
 import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from initgen.core.errors import Appeared, FormatError, OutputError
 from initgen.engine.comparison import Comparison
+from initgen.engine.descriptors import opened, read_at, reserve, write_at
 from initgen.engine.draw import Tensor, keep_freed_memory
 from initgen.engine.ordered import ordered
 from initgen.engine.output import appearing, check_space, target_of
@@ -129,7 +129,7 @@ def _make(blank: Blank, threads: int | None, progress: Progress) -> None:
             blank.form.pack(file, headers, recipe, _pieces(blank.tensors, threads, progress))
         return
     _, extents = lay_out(blank.path, specs, blank.form)
-    descriptor = os.open(blank.path, os.O_RDWR)
+    descriptor = opened(blank.path, os.O_RDWR)
     try:
         for nbytes in spread(
             lambda run: put(descriptor, blank.tensors, run),
@@ -145,25 +145,13 @@ def _make(blank: Blank, threads: int | None, progress: Progress) -> None:
 def lay_out(path: str, specs: Sequence[TensorSpec], form: Format) -> tuple[int, list[Extent]]:
     """Make a file with everything but its data, and all of its room; its size, and where the data of each tensor goes."""
     extents = form.layout(path, [spec.header for spec in specs], recipe_of(specs))
-    descriptor = os.open(path, os.O_RDWR)
+    descriptor = opened(path, os.O_RDWR)
     try:
         size = max([os.fstat(descriptor).st_size, *(extent.offset + extent.nbytes for extent in extents)])
-        _allocate(descriptor, size)
+        reserve(descriptor, size)
     finally:
         os.close(descriptor)
     return size, extents
-
-
-def _allocate(descriptor: int, size: int) -> None:
-    """Reserve the whole file at once: pages then need not be found one by one, and a full disk says so now."""
-    try:
-        os.posix_fallocate(descriptor, 0, size)
-    except AttributeError:  # not on macOS or Windows
-        os.ftruncate(descriptor, size)
-    except OSError as error:
-        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
-            raise
-        os.ftruncate(descriptor, size)
 
 
 @dataclass(frozen=True)
@@ -193,10 +181,8 @@ def put(descriptor: int, tensors: Sequence[Tensor], run: Run) -> int:
     with run.alone:
         pieces = Tensor.pieces(tensors, run.batch)
     data = pieces[0].data if len(pieces) == 1 else np.concatenate(pieces).data
-    done = 0
-    while done < len(data):
-        done += os.pwrite(descriptor, data[done:], run.offset + done)
-    return done
+    write_at(descriptor, data, run.offset)
+    return len(data)
 
 
 def runs(tensors: Sequence[Tensor], extents: Sequence[Extent]) -> Iterator[Run]:
@@ -355,14 +341,3 @@ def differences(
                 counts[tensor] = (known + count, min(earliest, first))
         for number in sorted(counts):
             yield Difference(specs[number].name, *counts[number])
-
-
-def read_at(descriptor: int, offset: int, nbytes: int, path: str) -> bytes:
-    """Bytes of a file at a place, all of them."""
-    data = os.pread(descriptor, nbytes, offset)
-    while len(data) < nbytes:
-        more = os.pread(descriptor, nbytes - len(data), offset + len(data))
-        if not more:
-            raise FormatError(f"{path}: became shorter while it was read")
-        data += more
-    return data

@@ -62,7 +62,7 @@ class Hdf5(Format):
 
         try:
             # The oldest format that holds it: the same bytes from every release of one HDF5 version, readable by all.
-            with h5py.File(path, "w", libver="earliest") as file:
+            with h5py.File(path, "w", libver="earliest", locking=False) as file:
                 file.attrs["initgen"] = recipe
                 for group in self.groups:
                     file.require_group(group)

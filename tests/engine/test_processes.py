@@ -180,3 +180,34 @@ def test_a_command_that_is_ended_takes_its_processes_along(number, code, tmp_pat
     for name in left:
         os.unlink(tmp_path / name)  # gigabytes
     assert number == signal.SIGKILL or left == []
+
+
+ORPHAN = """
+import os, sys, time
+from initgen.engine import processes
+processes.alone, processes.LEAST = True, 0
+
+def work(task):
+    if os.getpid() != first:
+        print(os.getpid(), flush=True)
+    time.sleep(60)
+
+first = os.getpid()
+list(processes.spread(work, lambda: iter(range(10)), 1, 2))
+"""
+
+
+def test_when_the_first_process_is_killed_the_others_do_not_go_on():
+    with subprocess.Popen([sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE) as process:
+        other = int(process.stdout.readline())
+        process.kill()
+    for _ in range(100):
+        try:
+            with open(f"/proc/{other}/stat") as file:
+                if file.read().rpartition(")")[2].split()[0] == "Z":
+                    return  # ended; nobody has asked for its code
+        except (FileNotFoundError, ProcessLookupError):
+            return
+        time.sleep(0.02)
+    os.kill(other, signal.SIGKILL)
+    raise AssertionError("it goes on")
