@@ -12,7 +12,7 @@ PEER_keras := keras jax
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-interop lint format bench bench-stats bench-streams pictures check readme clean
+.PHONY: help demo test test-slow test-interop lint format bench bench-stats bench-streams man pictures check readme clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -71,6 +71,9 @@ bench-streams: $(VENV)/.done $(INTEROP)/.done ## the frameworks' streams beside 
 	for stream in torch jax keras-tf keras-numpy; do $(INTEROP)/bin/python benchmarks/streams.py $$stream; done > .streams
 	$(BIN)/python benchmarks/streams.py --rows .streams --write docs/frameworks.md
 	rm .streams
+
+man: $(VENV)/.done ## write the manual pages anew
+	$(BIN)/python docs/man/make.py
 
 pictures: $(VENV)/.done ## draw the pictures of README.md anew
 	$(BIN)/python docs/pictures/make.py

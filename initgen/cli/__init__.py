@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from initgen import __version__
-from initgen.core.errors import InitgenError, printable
+from initgen.core.errors import InitgenError, printable, quoted
 
 COMMANDS = {
     "sample": "initgen.cli.sample",
@@ -57,6 +57,16 @@ class Lazy(click.Group):
             if isinstance(option, click.Option):  # by its name to users, which is not always ours
                 option.envvar = f"INITGEN_{cmd_name}_{option.opts[0].lstrip('-')}".upper().replace("-", "_")
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not ctx.resilient_parsing:
+            from difflib import get_close_matches
+
+            if close := get_close_matches(args[0][:100], COMMANDS, n=1):
+                raise InitgenError(f"no such command {quoted(args[0])}", f"did you mean {close[0]}?")
+        return super().resolve_command(ctx, args)
 
 
 def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -163,7 +173,9 @@ def script() -> NoReturn:
 def _run(args: list[str] | None) -> int:
     try:
         if "_INITGEN_COMPLETE" in os.environ:
-            cli.main(prog_name="initgen")  # answers the shell, and exits
+            from initgen.cli.completion import answer
+
+            return answer(os.environ["_INITGEN_COMPLETE"])
         # Not cli.main, which makes an exit code of its own out of a closed pipe.
         with cli.make_context("initgen", sys.argv[1:] if args is None else list(args)) as context:
             result: Any = cli.invoke(context)
@@ -173,6 +185,12 @@ def _run(args: list[str] | None) -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message(), file=sys.stderr)
         return 2
+    except click.NoSuchOption as error:
+        command = error.ctx.command_path if error.ctx else "initgen"
+        close = " or ".join(error.possibilities or ())
+        return fail(
+            f"no such option {quoted(error.option_name)}", f"did you mean {close}?" if close else f"{command} --help"
+        )
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "initgen"
         message = error.format_message().rstrip(".")

@@ -139,7 +139,12 @@ def model_options(command: F) -> F:
     """What a model is described by besides a spec file."""
     for option in reversed(
         (
-            click.option("--like", metavar="FILE", help="Names, shapes and dtypes of a checkpoint, from its header."),
+            click.option(
+                "--like",
+                type=click.Path(),
+                metavar="FILE",
+                help="Names, shapes and dtypes of a checkpoint, from its header.",
+            ),
             click.option("--preset", type=PRESET, help="Rules that come with initgen: gpt2, llama, torch, …"),
             click.option(
                 "--rule",

@@ -17,7 +17,7 @@ _OF_MODELS = ("like", "preset", "rules", "variables", "only")
 
 
 @click.command("sample", short_help="Make a weight file.")
-@click.argument("spec", required=False)
+@click.argument("spec", required=False, type=click.Path())
 @click.option("--scheme", "-s", type=options.SCHEME, help="See initgen schemes.")
 @click.option("--shape", type=options.ShapeType(), help="Sizes as 100x64; scalar for none.")
 @options.model_options

@@ -40,7 +40,7 @@ def _levels(context: click.Context, param: click.Parameter, values: tuple[str, .
 @click.command("stats", short_help="Say what is in a file, and whether it is what it should be.")
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path())
 @click.option("--scheme", "-s", type=options.SCHEME, help="What every tensor should be; by default its recipe.")
-@click.option("--spec", metavar="SPEC", help="A spec that says what each tensor should be.")
+@click.option("--spec", type=click.Path(), metavar="SPEC", help="A spec that says what each tensor should be.")
 @click.option(
     "--set", "variables", multiple=True, metavar="NAME=VALUE", help="A variable of SPEC, in place of its own."
 )
@@ -66,9 +66,11 @@ def _levels(context: click.Context, param: click.Parameter, values: tuple[str, .
     help="Exit code 1 for what is wrong; also for a remark or warning (remark), or a tensor held against nothing"
     " (unchecked); or never.",
 )
-@click.option("--plot", callback=options.report, metavar="FILE", help="Draw it: .png, .svg or .pdf.")
-@click.option("--html", callback=options.report, metavar="FILE", help="A report in one page.")
-@click.option("--junit", callback=options.report, metavar="FILE", help="A report in JUnit XML, for CI.")
+@click.option("--plot", type=click.Path(), callback=options.report, metavar="FILE", help="Draw it: .png, .svg or .pdf.")
+@click.option("--html", type=click.Path(), callback=options.report, metavar="FILE", help="A report in one page.")
+@click.option(
+    "--junit", type=click.Path(), callback=options.report, metavar="FILE", help="A report in JUnit XML, for CI."
+)
 @options.threads_option
 @options.json_option
 def command(files: tuple[str, ...], scheme: str | None, names: tuple[str, ...], **given: Any) -> int:

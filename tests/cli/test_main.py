@@ -205,45 +205,30 @@ def test_bad_usage_is_one_line_and_points_to_the_help(args, run):
     assert second.endswith("--help")
 
 
+@pytest.mark.parametrize(
+    ("args", "hint"),
+    [
+        (("smaple",), "did you mean sample?"),
+        (("stat", "w.npy"), "did you mean stats?"),
+        (("sample", "--shcheme", "x"), "did you mean --scheme"),
+        (("sample", "--zzz"), "initgen sample --help"),
+    ],
+)
+def test_a_slip_of_the_keyboard_is_answered_with_what_was_probably_meant(args, hint, run):
+    made = run(*args)
+    assert (made.code, made.out) == (2, b"")
+    first, second = made.err.splitlines()
+    assert first.startswith("error: no such ")
+    assert first.endswith("'")
+    assert second.startswith(f"hint: {hint}")
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_goes_to_stdout(name, flag, run):
     made = run(name, flag)
     assert (made.code, made.err) == (0, "")
     assert f"Usage: initgen {name}" in made.text
-
-
-@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
-def test_completion_scripts_ask_initgen_itself(name, run):
-    made = run("completion", name)
-    assert (made.code, made.err) == (0, "")
-    assert "_INITGEN_COMPLETE" in made.text
-    if name == "bash":
-        assert subprocess.run(["bash", "-n"], input=made.out, check=False).returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("words", "offered"),
-    [
-        ("initgen sample --scheme he_", ["he_uniform", "he_normal"]),
-        ("initgen sample --dtype b", ["bfloat16", "bool"]),
-        ("initgen sample --format s", ["safetensors"]),
-        ("initgen sample --layout ", ["keras", "torch"]),
-        ("initgen schemes glorot_u", ["glorot_uniform"]),
-        ("initgen ver", ["verify"]),
-    ],
-)
-def test_completion_knows_schemes_dtypes_and_formats(words, offered, tmp_path):
-    count = len(words.split()) - (0 if words.endswith(" ") else 1)
-    made = subprocess.run(
-        [sys.executable, "-c", "from initgen.cli import cli; cli(prog_name='initgen')"],
-        env={**os.environ, "_INITGEN_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(count)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert [line.partition(",")[2] for line in made.stdout.splitlines()] == offered
 
 
 def test_json_is_all_there_is_on_stdout(tmp_path):
