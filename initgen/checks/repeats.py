@@ -78,8 +78,12 @@ def anchors_of(words: Words, start: int, count: int) -> Anchors:
     share = min(1 / _DENSEST, _ANCHORS / count)
     bits = 8 * ranks.itemsize
     at = _below(ranks, ranks.dtype.type(int(share * 2**bits)))
-    followed = words[at[:, None] + np.arange(span)]
     # A run of one value is no copy of another such run.
+    if at.size * _DENSEST > 2 * usable:  # zeros, say: all that follows them would be 16 times the block
+        changes = np.zeros(words.size, np.int64)
+        np.cumsum(words[1:] != words[:-1], out=changes[1:])
+        at = at[changes[at + span - 1] > changes[at]]
+    followed = words[at[:, None] + np.arange(span)]
     alive = (followed != followed[:, :1]).any(axis=1)
     at, followed = at[alive], followed[alive].astype(np.uint64)
     keys = followed @ _multipliers(span)

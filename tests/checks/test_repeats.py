@@ -64,3 +64,16 @@ def test_the_order_of_bytes_does_not_hide_a_copy(dtype):
     stored = values if dtype == "bfloat16" else values.astype(values.dtype.newbyteorder(">"))
     found = repeat_in(measure(source_of_array(stored, DTYPES[dtype], "w")).anchors)
     assert found.shift == 300 * 300
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "u4", "u8"])
+def test_a_run_of_one_value_has_no_anchors_but_where_it_ends(dtype):
+    values = np.zeros(100_000, dtype)  # whose bits are chosen everywhere
+    values[40_000:60_000] = words(20_000, dtype)
+    span = window(values.itemsize)
+    places = anchors_of(values, 0, values.size).places
+    assert set(range(40_000 - span + 1, 40_000 - 3)) <= set(places.tolist())
+    windows = np.lib.stride_tricks.sliding_window_view(values, span)[places]
+    assert (windows != windows[:, :1]).any(axis=1).all()
+    among = anchors_of(values[39_900:60_100], 39_900, values.size).places  # too few zeros to be passed over at once
+    assert set(among.tolist()) == set(places.tolist())
