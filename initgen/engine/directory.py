@@ -11,11 +11,11 @@ from initgen.core.url import is_url
 from initgen.engine.descriptors import flush
 from initgen.engine.draw import Tensor
 from initgen.engine.files import Plan
-from initgen.engine.output import Target, check_space, directory_of, holds, linked
+from initgen.engine.output import Target, check_space, directory_of, faults_of, holds, linked
 from initgen.engine.progress import SILENT, Progress
 from initgen.engine.signals import held
 from initgen.engine.store import Store
-from initgen.engine.temporary import temporary
+from initgen.engine.temporary import clear, temporary
 from initgen.engine.write import Blank, Filler, Written, local, matches, write
 from initgen.formats.parts import INDEX
 
@@ -55,11 +55,20 @@ def write_plan(
             progress=progress,
             filler=filler,
         )
+    with faults_of(plan.path):
+        return _write(plan, force=force, fsync=fsync, filler=filler, threads=threads, progress=progress)
+
+
+def _write(
+    plan: Plan, *, force: bool, fsync: bool, filler: Filler | None, threads: int | None, progress: Progress
+) -> Written:
     target = directory_of(plan.path)
     tensors = iter(Tensor.all_of(plan.specs))  # what cannot be drawn says so before anything is made
     there = [name for name in (*plan.names, *_stale(plan, target)) if _exists(target, name)]
     if there and not force:
         if matches_plan(plan, threads, progress):
+            for place in (target.real, os.path.dirname(target.real)):
+                clear(place)
             return Written(plan.path, "unchanged", _size(plan, target))
         other = [name for name, data in plan.beside.items() if name in there and not _holds(target, name, data)]
         raise OutputError(
@@ -71,7 +80,7 @@ def write_plan(
         size = _make(plan, target, tensors, filler or local(threads), progress, force=force, fsync=fsync)
     except Appeared:  # the same command at the same time makes the same
         if force:
-            return write_plan(plan, force=True, fsync=fsync, threads=threads, progress=progress, filler=filler)
+            return _write(plan, force=True, fsync=fsync, filler=filler, threads=threads, progress=progress)
         if not matches_plan(plan, threads):
             raise
         return Written(plan.path, "unchanged", _size(plan, target))
@@ -100,16 +109,28 @@ def _make(
             if fsync:
                 flush(path)
         size = sum(os.stat(os.path.join(stage, name)).st_size for name in plan.names)
+        if fsync:
+            _flush_names(plan, stage)
         if target.mode is None:
             _appear(stage, target)
         else:
             with _alone(target.real), held():  # between two names there is neither set
-                _move(plan, stage, target, force=force)
+                _move(plan, stage, target, force=force, fsync=fsync)
+            if fsync:
+                _flush_names(plan, target.real)
         if fsync:
-            for inside in sorted({os.path.dirname(name) for name in plan.names}):
-                flush(os.path.join(target.real, inside))
             flush(os.path.dirname(target.real))
     return size
+
+
+def _flush_names(plan: Plan, top: str) -> None:
+    """Have the disk take the names of a plan's files, and of the directories that they are in."""
+    inside = {""}
+    for name in plan.names:
+        while name := os.path.dirname(name):
+            inside.add(name)
+    for name in sorted(inside, reverse=True):
+        flush(os.path.join(top, name) if name else top)
 
 
 def _blanks(plan: Plan, stage: str, tensors: Iterator[Tensor]) -> Iterator[Blank]:
@@ -128,6 +149,11 @@ def matches_plan(plan: Plan, threads: int | None = None, progress: Progress = SI
     if not plan.directory:
         (file,) = plan.files
         return matches(file.specs, plan.path, file.form, threads, progress)
+    with faults_of(plan.path):
+        return _matches(plan, threads, progress)
+
+
+def _matches(plan: Plan, threads: int | None, progress: Progress) -> bool:
     target = Target(plan.path, os.path.realpath(plan.path), None)  # it need not be writable
     if not all(os.path.isfile(os.path.join(target.real, name)) for name in plan.names) or _stale(plan, target):
         return False
@@ -173,11 +199,9 @@ def _holds(target: Target, name: str, data: bytes) -> bool:
 @contextlib.contextmanager
 def _staged(target: Target) -> Iterator[str]:
     """A directory on the same disk that nobody looks into, gone when the block ends, however it ends."""
-    try:
-        with temporary(target.real if target.mode is not None else os.path.dirname(target.real), folder=True) as stage:
-            yield stage
-    except OSError as error:
-        raise OutputError(f"{target.path}: {error.strerror or error}") from None
+    above = target.real if target.mode is not None else os.path.dirname(target.real)
+    with faults_of(target.path), temporary(above, folder=True) as stage:
+        yield stage
 
 
 def _appear(stage: str, target: Target) -> None:
@@ -203,23 +227,31 @@ def _alone(directory: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _move(plan: Plan, stage: str, target: Target, *, force: bool) -> None:
-    """Give the files their names in a directory that is there."""
+def _move(plan: Plan, stage: str, target: Target, *, force: bool, fsync: bool) -> None:
+    """Give the files their names in a directory that is there.
+
+    The disk takes what was done before and after an index is away: it need not keep names in the order of their changes.
+    """
     stale = _stale(plan, target)
     finals = {name: os.path.join(target.real, name) for name in plan.names}
     if force:
         for name, final in finals.items():
-            if os.path.exists(final):
-                os.chmod(os.path.join(stage, name), stat.S_IMODE(os.stat(final).st_mode))
+            with contextlib.suppress(FileNotFoundError):
+                mode = os.stat(final).st_mode
+                os.chmod(os.path.join(stage, name), stat.S_IMODE(mode))
         for name in (*stale, *plan.names):
             if name.endswith(INDEX):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(os.path.join(target.real, name))
+                    if fsync:
+                        flush(target.real)
     made: list[str] = []
     try:
         for name, final in finals.items():
             source = os.path.join(stage, name)
             os.makedirs(os.path.dirname(final), exist_ok=True)
+            if fsync and name.endswith(INDEX):
+                flush(target.real)
             if force or not linked(source, Target(os.path.join(plan.path, name), final, None)):
                 os.replace(source, final)
             made.append(final)

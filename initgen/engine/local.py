@@ -1,15 +1,16 @@
 """A directory as the place where the files of a plan go one by one."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 
-from initgen.core.errors import OutputError
 from initgen.engine import write
 from initgen.engine.descriptors import flush
 from initgen.engine.files import File
-from initgen.engine.output import check_space, directory_of, holds, write_bytes
+from initgen.engine.output import check_space, directory_of, faults_of, holds, write_bytes
 from initgen.engine.progress import Progress
 from initgen.engine.store import Store
+from initgen.engine.temporary import clear
 
 
 class Directory(Store):
@@ -25,7 +26,8 @@ class Directory(Store):
 
     def names(self) -> Iterator[str]:
         if os.path.isdir(self._target.real):
-            yield from self._below("", set())
+            with faults_of(self.path):
+                yield from self._below("", set())
 
     def _below(self, inside: str, seen: set[str]) -> Iterator[str]:
         top = os.path.join(self._target.real, inside)
@@ -46,6 +48,10 @@ class Directory(Store):
 
     def matches(self, file: File, progress: Progress) -> bool:
         return write.matches(file.specs, self._shown(file.name), file.form, self._threads, progress)
+
+    def clear(self) -> None:
+        for inside in {"", *(os.path.dirname(name) for name in self.names())}:
+            clear(os.path.join(self._target.real, inside))
 
     def identity(self, name: str) -> object:
         try:
@@ -70,7 +76,8 @@ class Directory(Store):
         ).nbytes
 
     def holds(self, name: str, data: bytes) -> bool:
-        return holds(os.path.join(self._target.real, name), data)
+        with faults_of(self._shown(name)):
+            return holds(os.path.join(self._target.real, name), data)
 
     def write_bytes(self, name: str, data: bytes, *, force: bool) -> None:
         self._make_room(name)
@@ -78,14 +85,10 @@ class Directory(Store):
 
     def remove(self, name: str) -> None:
         path = os.path.join(self._target.real, name)
-        try:
+        with faults_of(self._shown(name)), contextlib.suppress(FileNotFoundError):
             os.unlink(path)
             if self._fsync:  # what comes next relies on its being gone
                 flush(os.path.dirname(path))
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise OutputError(f"{self._shown(name)}: {error.strerror}") from None
 
     def _shown(self, name: str) -> str:
         return os.path.join(self.path, name)
@@ -93,10 +96,8 @@ class Directory(Store):
     def _make_room(self, name: str) -> None:
         """Make the directories of a file; others may be making them at the same time."""
         directory = os.path.dirname(name)
-        try:
+        with faults_of(self._shown(directory)):
             self._make(os.path.join(self._target.real, directory) if directory else self._target.real)
-        except OSError as error:
-            raise OutputError(f"{self._shown(directory)}: {error.strerror}") from None
 
     def _make(self, directory: str) -> None:
         if os.path.isdir(directory):

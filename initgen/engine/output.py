@@ -93,6 +93,15 @@ def in_units(nbytes: int) -> str:
 
 
 @contextlib.contextmanager
+def faults_of(path: str) -> Iterator[None]:
+    """Faults of the system as errors that name the output, as the user wrote it."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror or error}") from None
+
+
+@contextlib.contextmanager
 def appearing(target: Target, *, force: bool, fsync: bool) -> Iterator[str]:
     """A temporary file beside the target, which takes its place if the block ends well, and is removed if not.
 
@@ -101,12 +110,9 @@ def appearing(target: Target, *, force: bool, fsync: bool) -> Iterator[str]:
     Raises:
         OutputError: the disk is full, the target has appeared meanwhile, or another fault of the system.
     """
-    try:
-        with temporary(os.path.dirname(target.real)) as path:
-            yield path
-            _settle(path, target, force=force, fsync=fsync)
-    except OSError as error:
-        raise OutputError(f"{target.path}: {error.strerror or error}") from None
+    with faults_of(target.path), temporary(os.path.dirname(target.real)) as path:
+        yield path
+        _settle(path, target, force=force, fsync=fsync)
 
 
 def holds(path: str, data: bytes) -> bool:
@@ -123,7 +129,9 @@ def write_bytes(path: str, data: bytes, *, force: bool, fsync: bool = True) -> N
     """
     target = target_of(path)
     if target.mode is not None and not force:
-        if holds(target.real, data):
+        with faults_of(path):
+            same = holds(target.real, data)
+        if same:
             return
         raise OutputError(f"{path}: exists and holds something else", "--force replaces it")
     with appearing(target, force=force, fsync=fsync) as made, open(made, "wb") as file:

@@ -66,6 +66,9 @@ class Remote:
                 return None
         raise OutputError(f"{self._url(name)}: is a directory")
 
+    def clear(self) -> None:
+        """An upload that was not completed never shows, and is the store's to forget."""
+
     def identity(self, name: str) -> object:
         with named(self._url(name)):
             self._files.invalidate_cache()

@@ -163,6 +163,7 @@ def resume(plan: Plan, store: Store, *, force: bool = False, progress: Progress 
 
 def _admitted(plan: Plan, store: Store, force: bool) -> set[str]:
     """The files that are there, where none of them stands in the way."""
+    store.clear()
     there = set(store.names())
     if not force:
         for name in plan.stale(there):

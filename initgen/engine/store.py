@@ -25,6 +25,9 @@ class Store(Protocol):
     def matches(self, file: File, progress: Progress) -> bool:
         """Whether a file that is there is what `write` would make: every byte is read, and drawn anew."""
 
+    def clear(self) -> None:
+        """Remove what runs left that were killed."""
+
     def identity(self, name: str) -> object:
         """What is another when a file was replaced; None where there is none."""
 

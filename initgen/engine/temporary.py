@@ -37,17 +37,17 @@ def temporary(directory: str, *, folder: bool = False) -> Iterator[str]:
     finally:
         with held():  # the second signal to end comes while the first is obeyed
             if lock is not None and lock >= 0:
-                os.close(lock)
-            _remove(path)
+                with contextlib.suppress(OSError):
+                    os.close(lock)
+            _remove(path, folder)
 
 
 def clear(directory: str) -> None:
     """Remove the temporaries of processes that were killed; what cannot be removed stays."""
     with contextlib.suppress(OSError):
         for name in [entry.name for entry in os.scandir(directory) if entry.name.startswith(".initgen-")]:
-            path = os.path.join(directory, name)
-            if _NAME.fullmatch(name) and _abandoned(path):
-                _remove(path)
+            if _NAME.fullmatch(name):
+                _remove_abandoned(os.path.join(directory, name))
 
 
 def _make(path: str, folder: bool) -> None:
@@ -86,29 +86,31 @@ def _held(path: str) -> int | None:
     return descriptor
 
 
-def _abandoned(path: str) -> bool:
+def _remove_abandoned(path: str) -> None:
+    """Remove one that nobody holds, and hold it meanwhile: its maker may be about to lock it."""
     try:
         import fcntl
 
         # Neither waits for a pipe nor follows a link that somebody gave such a name.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except (ImportError, OSError):
-        return False
+        return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         mode = os.fstat(descriptor).st_mode
-        return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+            _remove(path, stat.S_ISDIR(mode))
     except OSError:
-        return False
+        return
     finally:
         os.close(descriptor)
 
 
-def _remove(path: str) -> None:
-    if os.path.islink(path) or os.path.isfile(path):
+def _remove(path: str, folder: bool) -> None:
+    if not folder:
         with contextlib.suppress(OSError):
             os.unlink(path)
-    elif os.path.isdir(path):
+    elif os.path.lexists(path):
         import shutil  # with its compressors it takes 10 ms that a single file can do without
 
         shutil.rmtree(path, ignore_errors=True)

@@ -15,10 +15,11 @@ from initgen.engine.comparison import Comparison
 from initgen.engine.descriptors import opened, read_at, reserve, write_at
 from initgen.engine.draw import Tensor, keep_freed_memory
 from initgen.engine.ordered import ordered
-from initgen.engine.output import appearing, check_space, target_of
+from initgen.engine.output import appearing, check_space, faults_of, target_of
 from initgen.engine.plan import Chunk, batches, chunks
 from initgen.engine.processes import spread
 from initgen.engine.progress import SILENT, Progress
+from initgen.engine.temporary import clear
 from initgen.formats import Extent, Format
 from initgen.specs.recipe import recipe_of
 from initgen.specs.tensor import TensorSpec
@@ -93,7 +94,8 @@ def write(
     tensors = Tensor.all_of(specs)
     if target.mode is not None and not force:
         if matches(specs, path, form, threads, progress):
-            return Written(path, "unchanged", os.stat(path).st_size)
+            clear(os.path.dirname(target.real))
+            return _unchanged(path)
         raise OutputError(f"{path}: exists and holds something else", "--force replaces it")
     check_space(target, sum(spec.nbytes for spec in specs))
     try:
@@ -103,9 +105,14 @@ def write(
     except Appeared:  # the same command at the same time makes the same
         if not matches(specs, path, form, threads):
             raise
-        return Written(path, "unchanged", os.stat(path).st_size)
+        return _unchanged(path)
     progress.end(path)
     return Written(path, "wrote", size)
+
+
+def _unchanged(path: str) -> Written:
+    with faults_of(path):
+        return Written(path, "unchanged", os.stat(path).st_size)
 
 
 def local(threads: int | None = None) -> Filler:
@@ -267,7 +274,8 @@ def matches(
 ) -> bool:
     """Whether a file is what writing these tensors there would make: byte for byte, or in HDF5 by its contents."""
     progress.begin(path, sum(spec.nbytes for spec in specs))
-    same = _matches(specs, path, form, threads, progress)
+    with faults_of(path):
+        same = _matches(specs, path, form, threads, progress)
     progress.end(path)
     return same
 
