@@ -142,18 +142,34 @@ def _compare(part: Part, wanted: dict[str, TensorSpec], threads: int | None) -> 
 
 
 def _loaded(source: Source, spec: TensorSpec) -> Iterator[Difference | None]:
-    """The difference of a tensor that has to be read as a whole; None for one that is only rounded otherwise."""
-    wanted: NDArray[np.generic] = Tensor(spec)(0, spec.count).view(spec.dtype.numpy)
-    got = source.whole().reshape(-1)
-    if wanted.tobytes() == got.tobytes():
-        return
-    if _rounds(spec) and _close(wanted, got, spec):
-        yield None
-    else:
+    """The difference of a tensor that has no plain bytes, or that is only rounded otherwise, which is None."""
+    count = first = at = 0
+    for wanted, got in _pairs(source, spec):
         # By their bytes: -0.0 is not 0.0 here.
-        a, b = (np.frombuffer(side.tobytes(), np.uint8).reshape(spec.count, -1) for side in (wanted, got))
-        wrong = np.flatnonzero((a != b).any(axis=1))
-        yield Difference(spec.name, wrong.size, int(wrong[0]))
+        a, b = (side.view(f"V{spec.dtype.itemsize}") for side in (wanted, got))
+        wrong = np.flatnonzero(a != b)
+        if wrong.size and _rounds(spec) and _close(wanted.view(spec.dtype.numpy), got, spec):
+            yield None
+            return
+        if wrong.size and not count:
+            first = at + int(wrong[0])
+        count += wrong.size
+        at += got.size
+    if count:
+        yield Difference(spec.name, count, first)
+
+
+def _pairs(source: Source, spec: TensorSpec) -> Iterator[tuple[NDArray[np.generic], NDArray[np.generic]]]:
+    """What should be there and what is, in pieces; a structure as a whole."""
+    tensor = Tensor(spec)
+    if spec.element_law is None:
+        yield tensor(0, spec.count), source.whole().reshape(-1)
+        return
+    at = 0
+    for block in source.blocks():
+        got = np.ascontiguousarray(block()).reshape(-1)
+        yield tensor(at, got.size), got
+        at += got.size
 
 
 def _rounds(spec: TensorSpec) -> bool:

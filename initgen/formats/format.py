@@ -174,3 +174,46 @@ def check_fits(path: str, name: str, shape: Shape, end: int, size: int) -> None:
         raise FormatError(
             f"{path}: {name} of shape {format_shape(shape)} ends at byte {end}, the file at {size}", "it is truncated"
         )
+
+
+# Bytes that are unpacked from however few: of the zeros in an optimizer's state, say.
+_ANY_RATIO = 1 << 28
+# Of larger ones so many times what is stored: weights hardly pack at all.
+_RATIO, _MAX_UNPACKED = 16, 1 << 31
+
+
+def check_unpacks(shown: str, nbytes: int, packed: int) -> None:
+    """Refuse to unpack, in memory, what was made to fill it."""
+    if nbytes > _MAX_UNPACKED or nbytes > max(_ANY_RATIO, _RATIO * packed):
+        raise FormatError(
+            f"{shown} is packed in {packed} bytes and says to hold {nbytes}, which initgen does not unpack"
+        )
+
+
+class Budget:
+    """What the tensors of one file may say to hold in all, where its format lets them share their bytes.
+
+    Each question takes time by the bytes of the tensors; a small file could hold the same ones a million times.
+
+    Args:
+        size: bytes of the file.
+    """
+
+    def __init__(self, path: str, size: int) -> None:
+        self._path, self._size = path, size
+        self._plain = self._unpacked = 0
+
+    def take(self, stored: Stored, nbytes: int) -> Stored:
+        """A tensor that was found, and what it says to hold.
+
+        Raises:
+            FormatError: it is too much.
+        """
+        if stored.extent:
+            self._plain += nbytes
+        else:
+            self._unpacked += nbytes
+        if self._plain > 2 * self._size or self._unpacked > 1000 * self._size + _ANY_RATIO:
+            held = self._plain + self._unpacked
+            raise FormatError(f"{self._path}: its tensors say to hold {held} bytes and more, in a file of {self._size}")
+        return stored

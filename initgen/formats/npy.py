@@ -1,5 +1,6 @@
 """numpy's .npy, version 1.0: a Python literal, padded to 64 bytes, then the data. Byte for byte what ``np.save`` writes."""
 
+import io
 import math
 import os
 import warnings
@@ -19,6 +20,8 @@ _DESCR = {"float64": "<f8", "float32": "<f4", "float16": "<f2", "bool": "|b1", "
     f"{kind}{8 * size}": f"<{kind[0]}{size}" for kind in ("int", "uint") for size in (2, 4, 8)
 }
 _MAGIC = b"\x93NUMPY"
+# numpy takes no longer header either, but only after it has read it.
+_MAX_HEADER = 10_000
 
 
 class Npy(Format):
@@ -97,10 +100,15 @@ def read_header(file: BinaryIO, path: str) -> "tuple[Shape, bool, np.dtype[np.ge
     if start[6:] not in (b"\x01\x00", b"\x02\x00", b"\x03\x00"):
         raise FormatError(f"{path}: version {'.'.join(map(str, start[6:]))} of .npy is not known")
     read = npy.read_array_header_1_0 if start[6] == 1 else npy.read_array_header_2_0
+    said = file.read(2 if start[6] == 1 else 4)
+    length = int.from_bytes(said, "little")
+    if length > _MAX_HEADER:
+        raise FormatError(f"{path}: its .npy header says to be {length} bytes long; the most is {_MAX_HEADER}")
+    header = io.BytesIO(said + file.read(length))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # old spellings, of Python 2 and of dtypes
-            shape, fortran, dtype = read(file)
+            shape, fortran, dtype = read(header)
     except Exception as error:  # numpy's tokenizer raises what it likes; the file is at fault whatever it is
         raise FormatError(
             f"{path}: its .npy header is damaged: {(str(error) or type(error).__name__).splitlines()[0]}"

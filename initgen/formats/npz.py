@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from initgen.core.errors import FormatError, InitgenError
-from initgen.formats.format import Contents, Extent, Format, Header, Stored, check_fits
+from initgen.formats.format import Budget, Contents, Extent, Format, Header, Stored, check_fits, check_unpacks
 from initgen.formats.npy import Npy, of_header, width
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 # Deflate makes at most 1032 bytes of one.
 _MAX_RATIO = 1032
-_MAX_LOAD = 1 << 31
 # The earliest time that zip can say.
 _TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -75,7 +74,10 @@ class Npz(Format):
             raise FormatError(f"{path}: {reason}", "the file is damaged, or no .npz") from None
 
     def _entries(self, path: str, archive: "zipfile.ZipFile", raw: BinaryIO) -> Iterator[Stored]:
+        import zipfile
+
         size = os.fstat(raw.fileno()).st_size
+        budget = Budget(path, size)
         seen: set[str] = set()
         for entry in archive.infolist():
             if entry.is_dir():
@@ -85,6 +87,9 @@ class Npz(Format):
             if name in seen:
                 raise FormatError(f"{path}: two arrays are called {name!r}")
             seen.add(name)
+            if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                # bzip2 makes a gigabyte of a thousand bytes in one go.
+                raise FormatError(f"{shown} is compressed in a way that numpy does not write")
             if entry.file_size > _MAX_RATIO * entry.compress_size + (1 << 20):
                 raise FormatError(f"{shown} says to unpack to {entry.file_size} bytes, which initgen does not do")
             with archive.open(entry) as file:
@@ -100,9 +105,9 @@ class Npz(Format):
                 begin += int.from_bytes(lengths[2:], "little") + start
                 check_fits(path, name, stored.shape, begin + nbytes, size)
                 extent = Extent(begin, nbytes)
-            elif nbytes > _MAX_LOAD:
-                raise FormatError(f"{shown} is compressed, and unpacks to {nbytes} bytes, which initgen does not do")
-            yield replace(stored, name=name, extent=extent)
+            elif entry.compress_type:
+                check_unpacks(shown, nbytes, min(entry.compress_size, size))
+            yield budget.take(replace(stored, name=name, extent=extent), nbytes)
 
     def load(self, path: str, stored: Stored) -> "NDArray[np.generic]":
         import numpy as np

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from initgen.core.errors import FormatError, InitgenError, quoted
 from initgen.core.url import is_url
@@ -11,7 +10,7 @@ from initgen.formats import FORMATS, format_of
 from initgen.formats.format import Contents, Format
 
 INDEX = ".safetensors.index.json"
-_MAX_INDEX = 1 << 30
+_MAX_INDEX = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -135,17 +134,21 @@ def _shards(index: str) -> list[Part]:
 
 
 def _weight_map(index: str) -> dict[str, str]:
-    import json
+    import msgspec
 
-    with open(index, "rb") as file:
-        raw = file.read(_MAX_INDEX)
+    class Index(msgspec.Struct):
+        weight_map: dict[str, str]
+
+    with open(index, "rb") as opened:
+        raw = opened.read(_MAX_INDEX + 1)
+    if len(raw) > _MAX_INDEX:
+        raise FormatError(f"{index}: is larger than an index is, {_MAX_INDEX >> 20} MiB")
     try:
-        found: Any = json.loads(raw)
-    except (ValueError, RecursionError) as error:
+        weight_map = msgspec.json.decode(raw, type=Index).weight_map
+    except msgspec.ValidationError:
+        raise FormatError(f"{index}: has no weight_map from names to files") from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise FormatError(f"{index}: not JSON: {str(error).splitlines()[0]}") from None
-    weight_map = found.get("weight_map") if isinstance(found, dict) else None
-    if not isinstance(weight_map, dict) or not all(isinstance(file, str) for file in weight_map.values()):
-        raise FormatError(f"{index}: has no weight_map from names to files")
     if not weight_map:
         raise FormatError(f"{index}: names no tensor")
     for file in weight_map.values():

@@ -80,7 +80,7 @@ def read_recipe(text: str, path: str) -> dict[str, TensorSpec]:
     try:
         recipe = msgspec.json.decode(text, type=Recipe)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise FormatError(f"{path}: its recipe is not one that initgen writes: {error}") from None
+        raise FormatError(f"{path}: its recipe is not one that initgen writes: {_cut(str(error))}") from None
     streams = {recipe.stream, *(entry.stream for entry in recipe.tensors.values() if entry.stream)}
     unknown = sorted(streams - VERSIONS)
     if recipe.initgen != 1 or unknown:
@@ -97,9 +97,14 @@ def read_recipe(text: str, path: str) -> dict[str, TensorSpec]:
             try:
                 alike[key] = _spec(name, entry, recipe.stream)
             except InitgenError as error:
-                raise FormatError(f"{path}: its recipe: {error.message}", error.hint) from None
+                raise FormatError(f"{path}: its recipe: {_cut(error.message)}", _cut(error.hint)) from None
         specs[name] = alike[key].renamed(name)
     return specs
+
+
+def _cut(said: str) -> str:
+    """A message that quotes the recipe, whose words may be of any length."""
+    return said if len(said) <= 300 else f"{said[:200]}…{said[-60:]}"
 
 
 def _spec(name: str, entry: Any, stream: str) -> TensorSpec:

@@ -121,8 +121,8 @@ def test_what_numpy_saves_is_read(save, tmp_path):
         np.testing.assert_array_equal(found[name], value)
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_every_method_of_packing_is_read(method, tmp_path):
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_every_method_of_packing_that_numpy_writes_is_read(method, tmp_path):
     path = tmp_path / "a.npz"
     path.write_bytes(zipped([("folder/", b""), ("folder/a.npy", npy(ARRAY)), ("b", npy(ARRAY[0]))], method))
     found = read_all(path)
@@ -164,7 +164,7 @@ BROKEN = {
     "encrypted": patched(ONE, FLAGS, 1),
     "encrypted, packed": patched(PACKED, FLAGS, 1),
     "an unknown method": patched(ONE, METHOD, 99),
-    "a bomb": zipped([("a.npy", npy(np.zeros(1 << 22, np.int8))[:200] + bytes(1 << 23))], zipfile.ZIP_LZMA),
+    "a bomb": zipped([("a.npy", npy(np.zeros(1 << 22, np.int8)))], zipfile.ZIP_BZIP2),
     "a bomb by its directory": patched(PACKED, SIZE, 0xFFFFFFF0),
     "a shape of 4 TB": zipped([("a.npy", HUGE % 10**12)]),
     "a shape over 2^64": zipped([("a.npy", HUGE % 10**30)]),

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from initgen.core.dtypes import DType
+from initgen.core.errors import BadParameter
 from initgen.streams import rounding
 from initgen.streams.dialects.cephes import log, sincos
 from initgen.streams.dialects.fused import fma32, fma64
@@ -24,6 +25,12 @@ Places = NDArray[np.intp]
 
 # Elements that are computed in one go: what a step leaves is still in the cache when the next step takes it.
 _BLOCK = 1 << 15
+
+# Passes over a tensor that is drawn again and again. Where one draw in a hundred is accepted, some element of 2^40 is still
+# missing after so many once in half a million times.
+_PASSES = 4096
+# After so many, half of a tensor is there where more than one draw in four hundred is accepted.
+_HALF = 256
 
 
 class Generator(NamedTuple):
@@ -278,6 +285,12 @@ class _Redrawn(Filling):
             values[pending], rejected = self._pass(passes, start, count, pending)
             pending = pending[rejected]
             passes += 1
+            if (passes == _HALF and pending.size > max(64, count // 2)) or (passes == _PASSES and pending.size):
+                accepted = f"{count - pending.size} of {count} values"
+                raise BadParameter(
+                    f"after {passes} tries torch's trunc_normal_ has accepted {accepted}",
+                    "it tries all places between the bounds alike: bring the outer one nearer to the mean",
+                )
         return values, passes
 
 
@@ -342,8 +355,9 @@ class Tried(_Redrawn):
         """
         kind, dtype = values.dtype.type, self.dtype
         mean, peak = nearest(np.array([self._mean, self._peak], kind), dtype)
-        z = nearest(nearest(values - mean, dtype) / kind(self._std), dtype)
-        return nearest(nearest(z * z, dtype) * kind(-0.5) - peak, dtype)
+        with np.errstate(over="ignore"):  # float16 has no square of more than 255
+            z = nearest(nearest(values - mean, dtype) / kind(self._std), dtype)
+            return nearest(nearest(z * z, dtype) * kind(-0.5) - peak, dtype)
 
 
 def nearest(values: Floats, dtype: DType) -> Floats:

@@ -7,10 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from initgen.streams.dialects import jump
+
 # Pairs of words that are drawn in one go to be skipped.
 _SKIP = 1 << 15
 # A cursor that has gone so many words is put by when another takes its generator: to go again would take longer.
 _FAR = 1 << 15
+# To jump so many words takes as long as to skip them.
+_JUMP = 1 << 24
 
 
 class _Generator(threading.local):
@@ -40,7 +44,8 @@ class Words:
     """The words of one seed, of which only the lowest 32 bits count: init_genrand of Matsumoto & Nishimura.
 
     MT19937 goes forward only. Each thread has a cursor for each track on which a drawing goes through the words. A
-    cursor goes on from where it was, or from the nearest one behind, by skipping words; else from the seed.
+    cursor goes on from where it was, or from the nearest one behind, by skipping words; else from the seed. What is far
+    it jumps to.
     """
 
     def __init__(self, seed: int) -> None:
@@ -66,6 +71,8 @@ class Words:
         """As many pairs of words from word ``at`` on, the first of each in the high half."""
         if _generator.words is not self or _generator.track != track or _generator.position > at:
             self._change(at, track)
+        if at - _generator.position > _JUMP:
+            _jump(at)
         while at - _generator.position > 1:
             _pairs(min((at - _generator.position) // 2, _SKIP))
         if at > _generator.position:
@@ -89,6 +96,12 @@ class Words:
                 generator.position, state = behind
                 generator.source.set_state(state)
         generator.words, generator.track = self, track
+
+
+def _jump(at: int) -> None:
+    drawn = _generator.source.randint(0, 1 << 32, size=jump.window, dtype=np.uint32)
+    _generator.source = jump.jumped(drawn, at - _generator.position)
+    _generator.position = at
 
 
 def _pairs(count: int) -> NDArray[np.uint64]:

@@ -29,7 +29,7 @@ _MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645
 TOLERANCES = {"float64": 1e-13, "float32": 1e-6, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 
 # The least share of normals that a cut may leave: rejection draws one over it for each value.
-_LEAST_SHARE = 1e-4
+_LEAST_SHARE = 1e-3
 
 
 class Numpy(Dialect):
