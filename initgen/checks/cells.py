@@ -92,7 +92,7 @@ def grid(name: str) -> tuple[NDArray[np.int64], Floats, Floats]:
     dtype = DTYPES[name]
     bits = min(16, 8 * dtype.itemsize)
     if dtype.itemsize <= 2:
-        stored = np.arange(1 << bits, dtype=f"u{dtype.itemsize}").view(dtype.numpy)
+        stored = np.arange(1 << bits, dtype=f"<u{dtype.itemsize}").view(dtype.numpy)
     else:
         stored = (np.arange(1 << 16, dtype=np.uint32) << np.uint32(16)).view(np.float32)
     with np.errstate(invalid="ignore"):  # signalling NaNs among them
@@ -187,7 +187,7 @@ def cells_of_draws(
         support: what lies outside is beyond the bounds.
     """
     order, every, _ = grid(dtype.name)
-    codes = values.view(f"u{dtype.itemsize}")
+    codes = values.astype(dtype.numpy, copy=False).view(f"<u{dtype.itemsize}")
     counted = np.bincount(codes, weights / weights.sum(), minlength=1 << 8 * dtype.itemsize)
     mass: Floats = counted[order].astype(np.float64)
     has = mass > 0

@@ -75,7 +75,7 @@ def _cells(law: Law, dtype: DType, title: str, way: Way) -> Cells | None:
 def _rounded(law: Law, dtype: DType) -> Draws:
     """All finite values in ascending order, with the probability of being rounded to."""
     codes, values, ends = grid(dtype.name)
-    stored = codes.astype(f"u{dtype.itemsize}").view(dtype.numpy)
+    stored = codes.astype(f"<u{dtype.itemsize}").view(dtype.numpy)
     far, near = 40 * law.std + abs(law.mean), _NOTHING * law.std
     below = np.where(np.abs(ends) < far, law.cdf(0.0), ends > 0)
     moves = np.flatnonzero((np.abs(ends) < far) & (np.abs(ends) > near))

@@ -50,8 +50,8 @@ def _words(block: NDArray[np.generic]) -> NDArray[np.unsignedinteger] | None:
     """The bits of floats as unsigned integers of their size; None of other numbers."""
     if block.dtype.kind in "iub":
         return None
-    native = block.astype(block.dtype.newbyteorder("<")) if block.dtype.byteorder == ">" else block
-    return np.ascontiguousarray(native).view(f"<u{block.dtype.itemsize}")
+    little = block.astype(block.dtype.newbyteorder("<"), copy=False)
+    return np.ascontiguousarray(little).view(f"<u{block.dtype.itemsize}")
 
 
 def _cells(words: NDArray[np.unsignedinteger] | None, values: NDArray[np.floating]) -> Counts:

@@ -76,7 +76,7 @@ class DType:
         import ml_dtypes
 
         narrow: np.dtype[Any] = np.dtype(getattr(ml_dtypes, self.name))
-        return narrow
+        return narrow.newbyteorder("<")
 
 
 def _whole(name: str, itemsize: int, digits: int, kind: Literal["signed", "unsigned"], tag: str) -> DType:

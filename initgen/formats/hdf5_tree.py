@@ -155,7 +155,7 @@ def _stored(dataset: Any, name: str, path: str, size: int) -> Stored:
         if nbytes and offset is None:
             raise FormatError(f"{path}: {name} was declared and never written")
         check_fits(path, name, shape, (offset or 0) + nbytes, size)
-        plain = dataset.dtype.byteorder in "<=|"
+        plain = dataset.dtype == dataset.dtype.newbyteorder("<")
         return Stored(name, shape, known, kind, Extent(offset or 0, nbytes) if plain else None)
     if layout == h5py.h5d.CHUNKED:
         _check_filters(plist, f"{path}: {name}")

@@ -74,7 +74,7 @@ def of_header(file: BinaryIO, path: str) -> tuple[Stored, int]:
     shape, fortran, dtype = read_header(file, path)
     start = file.tell()
     known = DTYPES.entries.get(dtype.newbyteorder("=").name)
-    plain = not fortran and dtype.byteorder in "<=|"
+    plain = not fortran and dtype == dtype.newbyteorder("<")
     extent = Extent(start, math.prod(shape) * dtype.itemsize) if plain else None
     return Stored("array", shape, known, dtype.name, extent), start
 

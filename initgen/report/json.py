@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +33,12 @@ if TYPE_CHECKING:
 
 
 def dumps(value: Any) -> str:
-    """JSON text; NaN and infinities become null, which JSON has no other word for."""
-    return json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+    """JSON text; NaN and infinities become null, which JSON has no other word for.
+
+    In ASCII where standard output is not in UTF-8: what it puts in place of other characters is not JSON's.
+    """
+    ascii_only = codecs.lookup(getattr(sys.stdout, "encoding", None) or "utf-8").name != "utf-8"
+    return json.dumps(_finite(value), indent=2, ensure_ascii=ascii_only, allow_nan=False)
 
 
 def _finite(value: Any) -> Any:

@@ -24,6 +24,14 @@ def _layers(help: str = "of the model") -> Param:
 _DIM = _count("dim", 768, "hidden size of the model, whatever the tensor's shape")
 
 
+def _inverse_root(n: int, degree: int) -> float:
+    """n^(-1/degree). The machine's pow may differ in the last digit from another's; 25 digits rounded once do not."""
+    from decimal import Context, Decimal
+
+    exact = Context(prec=25)
+    return float(exact.exp(exact.divide(-exact.ln(Decimal(n)), Decimal(degree))))
+
+
 def _residual(values: Values, branches: float) -> Law:
     return Normal(0.0, real(values, "stddev") / math.sqrt(branches * whole(values, "layers")))
 
@@ -33,7 +41,8 @@ def _small_init(_: Fans, values: Values) -> Law:
 
 
 def _small_init_uniform(fans: Fans, values: Values) -> Law:
-    return scaled("uniform", real(values, "gain") ** 2 * 2 / (fans.fan_in + 4 * fans.fan_out))
+    gain = real(values, "gain")
+    return scaled("uniform", gain * gain * 2 / (fans.fan_in + 4 * fans.fan_out))
 
 
 def _wang_init(_: Fans, values: Values) -> Law:
@@ -61,18 +70,18 @@ def _chrono(shape: Shape, kernel: Kernel, values: Values) -> Structure:
 
 
 def _fixup(fans: Fans, values: Values) -> Law:
-    depth = whole(values, "blocks") ** (-1 / (2 * whole(values, "m") - 2))
+    depth = _inverse_root(whole(values, "blocks"), 2 * whole(values, "m") - 2)
     return Normal(0.0, math.sqrt(2 / fans.fan_out) * depth)
 
 
 def _t_fixup(fans: Fans, values: Values) -> Law:
     layers = whole(values, "layers")
-    gain = 0.67 * layers**-0.25 if word(values, "stack") == "encoder" else (9 * layers) ** -0.25
-    return scaled("uniform", gain**2 * 2 / (fans.fan_in + fans.fan_out))
+    gain = 0.67 * _inverse_root(layers, 4) if word(values, "stack") == "encoder" else _inverse_root(9 * layers, 4)
+    return scaled("uniform", gain * gain * 2 / (fans.fan_in + fans.fan_out))
 
 
 def _t_fixup_embedding(_: Fans, values: Values) -> Law:
-    return Normal(0.0, whole(values, "dim") ** -0.5 * (9 * whole(values, "layers")) ** -0.25)
+    return Normal(0.0, _inverse_root(whole(values, "dim"), 2) * _inverse_root(9 * whole(values, "layers"), 4))
 
 
 def _deepnorm(fans: Fans, values: Values) -> Law:
@@ -82,10 +91,10 @@ def _deepnorm(fans: Fans, values: Values) -> Law:
         raise BadParameter(f"deepnorm {wrong}: deepnorm:stack=encoder,layers=12,decoder_layers=6")
     if stack == "encoder":
         # 0.87 is the paper's; torchscale divides by 1.15 in its place, 0.05 % less.
-        gain = 0.87 * (layers**4 * decoder) ** (-1 / 16)
+        gain = 0.87 * _inverse_root(layers**4 * decoder, 16)
     else:
-        gain = ((12 if stack == "decoder" else 8) * layers) ** -0.25
-    return scaled("normal", gain**2 * 2 / (fans.fan_in + fans.fan_out))
+        gain = _inverse_root((12 if stack == "decoder" else 8) * layers, 4)
+    return scaled("normal", gain * gain * 2 / (fans.fan_in + fans.fan_out))
 
 
 _SCALING = next(scheme for scheme in keras.SCHEMES if scheme.name == "variance_scaling")

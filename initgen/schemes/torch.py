@@ -48,6 +48,11 @@ def _kaiming(distribution: str) -> Scheme:
     )
 
 
+def _square(values: Values, name: str) -> float:
+    """Exactly rounded, as pow is not on every machine."""
+    return real(values, name) * real(values, name)
+
+
 def _xavier(distribution: str) -> Scheme:
     uniform = distribution == "uniform"
     return Scheme(
@@ -56,7 +61,7 @@ def _xavier(distribution: str) -> Scheme:
         f"{distribution}{'' if uniform else ', not cut'}, variance 2 gain^2/(fan_in + fan_out), as in torch",
         "U(±gain sqrt(6/(fan_in + fan_out)))" if uniform else "N(0, gain sqrt(2/(fan_in + fan_out)))",
         GLOROT,
-        rule=lambda fans, values: scaled(distribution, real(values, "gain") ** 2 * 2 / (fans.fan_in + fans.fan_out)),
+        rule=lambda fans, values: scaled(distribution, _square(values, "gain") * 2 / (fans.fan_in + fans.fan_out)),
         params=(positive("gain", 1.0),),
         aliases=(f"xavier_{distribution}_",),
         fans="shape",

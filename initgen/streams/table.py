@@ -66,11 +66,11 @@ class Table:
         turned = numbers >> np.int16(15)
         np.bitwise_and(turned, np.int16(2 ** (8 * self._dtype.itemsize - 1) - 1), out=turned)
         np.bitwise_xor(numbers, turned, out=numbers)
-        np.copyto(out.view(f"i{out.itemsize}"), numbers, casting="unsafe")
+        np.copyto(out.view(f"<i{out.itemsize}"), numbers, casting="unsafe")
         return more
 
 
 def _number_of(stored: NDArray[np.generic], dtype: DType) -> NDArray[np.int32]:
     """Numbers in their order, from -2^(b-1) for the lowest: -0 is -1, and 0 is 0."""
-    signed = stored.view(f"i{dtype.itemsize}").astype(np.int32)
+    signed = stored.view(f"<i{dtype.itemsize}").astype(np.int32)
     return np.where(signed < 0, signed ^ np.int32(2 ** (8 * dtype.itemsize - 1) - 1), signed)

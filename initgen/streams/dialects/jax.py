@@ -169,7 +169,8 @@ class Elements(Drawing):
     def _narrow(self) -> Array:
         kind = self._numbers.kind
         values = self._stepped((np.arange(1 << self._digits) / (1 << self._digits)).astype(kind))
-        return values.view(rounding.empty(0, self._numbers.dtype).dtype)
+        dtype = self._numbers.dtype
+        return values.astype(dtype.numpy, copy=False).view(rounding.empty(0, dtype).dtype)
 
 
 class Orthogonal(Drawing):

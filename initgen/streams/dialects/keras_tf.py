@@ -110,12 +110,12 @@ class _Uniform(_Groups):
 
     def _all_values(self) -> NDArray[Any]:
         """What a narrow dtype can give: one value for each mantissa."""
-        kind = self._dtype.numpy
+        kind = self._dtype.numpy.newbyteorder("=")
         low, high = self._low.astype(kind), self._high.astype(kind)
         mantissas = np.arange(1 << (self._dtype.digits - 1)).astype(np.float32)
         units = (mantissas / np.float32(mantissas.size)).astype(kind)
         values: NDArray[Any] = units * (high - low) + low
-        return values.view("<u2") if self._dtype.name == "bfloat16" else values
+        return values.astype(self._dtype.numpy, copy=False).view(rounding.empty(0, self._dtype).dtype)
 
     def _values(self, groups: NDArray[np.uint64]) -> NDArray[Any]:
         words = self._words(groups)

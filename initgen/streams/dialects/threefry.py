@@ -97,7 +97,8 @@ class Original(Bits):
             share = 32 // width
             first, skip = start // share, start % share
             for block in self._words(key, words, first, -(-(start + count) // share) - first):
-                values = block.astype("<u4", copy=False).view(f"<u{width // 8}")[skip : skip + count]
+                shares = block.astype("<u4", copy=False).view(f"<u{width // 8}")
+                values = shares.astype(f"u{width // 8}", copy=False)[skip : skip + count]
                 count -= values.size
                 skip = 0
                 yield values
