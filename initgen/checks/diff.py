@@ -74,7 +74,7 @@ def diff(a: str, b: str, *, only: Sequence[str] = (), threads: int | None = None
     left_sources, right_sources = (_by_name(each, only) for each in parts)
     names = list(dict.fromkeys((*left_sources, *right_sources)))
     if only and not names:
-        raise FormatError(f"{a}, {b}: no tensor is called {' or '.join(only)}")
+        raise FormatError(f"{a}, {b}: no tensor is called {' or '.join(pattern or repr('') for pattern in only)}")
     found = (_tensor(name, left_sources.get(name), right_sources.get(name), threads) for name in names)
     return Diff(a, b, tuple(found))
 

@@ -118,7 +118,8 @@ def called(path: str, sources: list[Source], patterns: Sequence[str]) -> list[So
         names = [source.stored.name for source in sources]
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         raise FormatError(
-            f"{path}: no tensor is called {' or '.join(patterns)}", f"it has {', '.join(names[:5])}{more}"
+            f"{path}: no tensor is called {' or '.join(pattern or repr('') for pattern in patterns)}",
+            f"it has {', '.join(names[:5])}{more}",
         )
     return chosen
 

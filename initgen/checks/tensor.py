@@ -73,8 +73,9 @@ def tensor_stats(
     stored = source.stored
     kind = stored.dtype.name if stored.dtype else stored.kind
     if stored.dtype is None and (source.dtype.kind not in "fiub" or source.dtype.itemsize > 8):
-        # complex numbers, long doubles and what numpy has no dtype for: there, and not looked into
-        return TensorStats(stored.name, stored.shape, kind, nothing(source.count), None, ())
+        # complex numbers, long doubles and what numpy has no dtype for: there, and of numbers no more than whether they are
+        counted = _counted(source) if source.dtype.kind in "fc" else nothing(source.count)
+        return TensorStats(stored.name, stored.shape, kind, counted, None, tuple(_finite(counted)))
     made = spec.made if spec else None
     whole = None
     if isinstance(made, Structure):
@@ -87,8 +88,8 @@ def tensor_stats(
     drawn = problem = ""
     if spec and (spec.shape != stored.shape or spec.dtype != stored.dtype):
         problem = f"is {format_shape(stored.shape)} {kind}, and should be {format_shape(spec.shape)} {spec.dtype.name}"
-    elif measured.nan or measured.inf:
-        tests.append(Test("NaN or infinite values", float(measured.nan + measured.inf), 0, False))
+    else:
+        tests += _finite(measured)
     if spec and not problem and stored.dtype and not tests:
         if isinstance(made, Law):
             tests, drawn = trial(measured, made, spec.dtype, share)
@@ -127,6 +128,21 @@ def tensor_stats(
         quantiles=quantiles_of(measured, kind) if quantiles else None,
         drawn=drawn,
     )
+
+
+def _counted(source: Source) -> Measured:
+    """How many values there are, and how many of them are no numbers."""
+    nan = inf = 0
+    for block in source.blocks():
+        values = block()
+        wrong = int(np.isnan(values).sum())
+        nan, inf = nan + wrong, inf + int((~np.isfinite(values)).sum()) - wrong
+    return replace(nothing(source.count), nan=nan, inf=inf)
+
+
+def _finite(measured: Measured) -> list[Test]:
+    wrong = measured.nan + measured.inf
+    return [Test("NaN or infinite values", float(wrong), 0, False)] if wrong else []
 
 
 def _structure_tests(whole: Floats, made: Structure, spec: TensorSpec, share: float) -> list[Test]:

@@ -11,13 +11,14 @@ import os
 import signal
 import sys
 import time
+import warnings
 from importlib import import_module
 from typing import Any, NoReturn
 
 import click
 
 from initgen import __version__
-from initgen.core.errors import InitgenError, printable, quoted
+from initgen.core.errors import InitgenError, cut, printable, quoted
 
 COMMANDS = {
     "sample": "initgen.cli.sample",
@@ -139,6 +140,12 @@ class _Closed(io.TextIOBase):
         raise OSError(errno.EBADF, "is closed")
 
 
+def put(document: str) -> None:
+    """A document to standard output, in UTF-8 and with line feeds on every system, as TOML and JSON want it."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(document.encode(errors="backslashreplace"))
+
+
 def main(args: list[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code; every failure is one line on stderr."""
     sys.stdout = sys.stdout or _Closed()
@@ -146,6 +153,8 @@ def main(args: list[str] | None = None) -> NoReturn:
     for output in (sys.stdout, sys.stderr):
         if isinstance(output, io.TextIOWrapper):
             output.reconfigure(errors="backslashreplace")
+    # On Arm processors the linear algebra of numpy's builds sets flags at random.
+    warnings.filterwarnings("ignore", ".* encountered in matmul", RuntimeWarning)
     code = _run(args)
     try:
         sys.stdout.flush()
@@ -168,6 +177,8 @@ def script() -> NoReturn:
     except SystemExit as end:
         sys.stderr.flush()
         os._exit(end.code if isinstance(end.code, int) else 1)
+    except (KeyboardInterrupt, _Ended) as ended:  # another one, while the first was being answered
+        os._exit(128 + int(ended.args[0] if ended.args else signal.SIGINT))
 
 
 def _run(args: list[str] | None) -> int:
@@ -208,6 +219,11 @@ def _run(args: list[str] | None) -> int:
         return 141
     except MemoryError:
         return fail("not enough memory")
+    except UnicodeEncodeError as error:  # of a path; in text that is printed there is a way around
+        return fail(f"{error.object!a}: not a name of a file where the locale has {error.encoding}", "set PYTHONUTF8=1")
+    except ImportError as error:  # an installation that is not whole, or no memory to load it
+        why = (str(error.__cause__ or error).strip().splitlines() or [""])[0]
+        return fail(f"{error.name or 'a package'} cannot be loaded: {why}", "pip install --force-reinstall initgen")
     except OSError as error:
         # Outputs name themselves (OutputError); what has no name is standard output.
         return fail(f"{error.filename or 'standard output'}: {error.strerror or error}")
@@ -216,9 +232,9 @@ def _run(args: list[str] | None) -> int:
 def fail(message: str, hint: str = "") -> int:
     """Say what went wrong on stderr; the exit code for "no answer"."""
     with contextlib.suppress(OSError):
-        print(f"error: {printable(' '.join(message.split()))}", file=sys.stderr)
+        print(f"error: {cut(printable(' '.join(message.split())))}", file=sys.stderr)
         if hint:
-            print(f"hint: {printable(' '.join(hint.split()))}", file=sys.stderr)
+            print(f"hint: {cut(printable(' '.join(hint.split())))}", file=sys.stderr)
     return 2
 
 

@@ -8,8 +8,8 @@ from initgen.cli import options
 
 
 @click.command("diff", short_help="Say what differs between two files.")
-@click.argument("a", type=click.Path())
-@click.argument("b", type=click.Path())
+@click.argument("a", type=options.PATH)
+@click.argument("b", type=options.PATH)
 @click.option("--only", multiple=True, metavar="PATTERN", help="Only tensors called so, like '*.weight'.")
 @options.threads_option
 @options.json_option

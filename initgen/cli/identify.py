@@ -4,11 +4,11 @@ from typing import Any
 
 import click
 
-from initgen.cli import options
+from initgen.cli import options, put
 
 
 @click.command("identify", short_help="Say which schemes could have made the tensors of a file.")
-@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path())
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=options.PATH)
 @click.option("--name", "names", multiple=True, metavar="PATTERN", help="Only tensors called so, like '*.weight'.")
 @click.option("--as-spec", is_flag=True, help="Print a spec that draws such tensors; with --json, in JSON.")
 @options.format_option
@@ -64,7 +64,7 @@ def _print_spec(answer: Any, as_json: bool) -> None:
 
     described = describe_file(answer)
     text = dumps(described.tree, "json" if as_json else "toml")
-    sys.stdout.write(text if as_json else comment(described, answer.path) + text)
+    put(text if as_json else comment(described, answer.path) + text)
     for names, said in (
         (described.left_out, "left out, since no spec can say their dtype"),
         (described.guessed, "of no known law, and given their mean and std"),

@@ -63,6 +63,16 @@ PRESET = Names("name", _preset_names)
 STREAM = Names("name", _stream_names)
 
 
+class PathType(click.Path):
+    """A path that is looked at where it is opened, and said to be wrong there; the shell completes it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value
+
+
+PATH = PathType()
+
+
 class ShapeType(click.ParamType):  # type: ignore[type-arg]
     """100x64."""
 
@@ -141,7 +151,7 @@ def model_options(command: F) -> F:
         (
             click.option(
                 "--like",
-                type=click.Path(),
+                type=PATH,
                 metavar="FILE",
                 help="Names, shapes and dtypes of a checkpoint, from its header.",
             ),

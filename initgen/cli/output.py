@@ -21,11 +21,11 @@ def warn(message: str, quiet: bool) -> None:
 
 
 def plan_of(specs: "list[TensorSpec]", given: dict[str, Any]) -> "Plan":
-    from initgen.engine.files import plan_files
+    from initgen.engine.files import SLASHES, plan_files
     from initgen.engine.output import target_of
 
     output, size = given["output"], given["max_shard_size"]
-    if not (given["check"] or is_url(output) or output.endswith(os.sep) or os.path.isdir(output) or size):
+    if not (given["check"] or is_url(output) or output.endswith(SLASHES) or os.path.isdir(output) or size):
         target_of(output)  # what cannot be an output at all may have no suffix, and that is not what is wrong with it
     return plan_files(specs, output, given["form"], size)
 
@@ -79,7 +79,7 @@ def write(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
 def check(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
     from initgen.cli import fork_if_alone
     from initgen.cli.progress import progress_of
-    from initgen.engine.directory import exists, matches_plan
+    from initgen.engine.directory import difference, exists
 
     output = given["output"]
     if output is None or output == "-":
@@ -89,18 +89,19 @@ def check(specs: "list[TensorSpec]", given: dict[str, Any]) -> int:
     there = exists(plan)
     total = sum(spec.nbytes for spec in specs)
     with progress_of(total, quiet=given["quiet"], as_json=given["json_progress"]) as progress:
-        same = there and matches_plan(plan, given["threads"], progress)
+        differs = difference(plan, given["threads"], progress) if there else "there is no such file"
+    same = differs is None
     if given["as_json"]:
         from initgen.report.json import dumps
 
         print(dumps({"path": output, "passed": same}))
     elif same and given["digest"]:
         digest(specs, plan, given)
-    said = (
-        f"{output}: {'is' if same else 'is not'} what this description makes"
-        if there
-        else f"{output}: there is no such file"
-    )
+    if there:
+        why = f": {printable(differs)}" if differs else ""
+        said = f"{output}: {'is' if same else 'is not'} what this description makes{why}"
+    else:
+        said = f"{output}: {differs}"
     return _answer(said, 0 if same else 1, given["quiet"])
 
 
@@ -160,7 +161,7 @@ def stream(specs: "list[TensorSpec]", form: str | None, threads: int | None) -> 
             f"there are {len(specs)} tensors, and a .npy stream holds one",
             "-o FILE, or --format safetensors for the stream",
         )
-    for data in stream(specs, FORMATS[form or "npy"], threads):
+    for data in stream(specs, FORMATS["npy" if form is None else form], threads):
         sys.stdout.buffer.write(data)
     return 0
 

@@ -27,7 +27,7 @@ def _activation_names() -> list[str]:
 
 
 @click.command("probe", short_help="Say whether the signal survives an initialization.")
-@click.argument("specs", metavar="[SPEC]…", nargs=-1, type=click.Path())
+@click.argument("specs", metavar="[SPEC]…", nargs=-1, type=options.PATH)
 @click.option("--depth", type=options.WholeType(), help=f"Dense layers, one after another.  [default: {_DEPTH}]")
 @click.option("--width", type=options.WholeType(), help=f"Units of each.  [default: {_WIDTH}]")
 @click.option(
@@ -40,19 +40,19 @@ def _activation_names() -> list[str]:
 )
 @click.option("--scheme", "-s", "schemes", type=options.SCHEME, multiple=True, help=f"Likewise.  [default: {_SCHEME}]")
 @click.option("--seed", type=options.SeedType(), help="Of weights, batch and gradient.  [default: 0, or the spec's]")
-@click.option("--weights", type=click.Path(), metavar="FILE", help="The weights of SPEC, in place of drawn ones.")
+@click.option("--weights", type=options.PATH, metavar="FILE", help="The weights of SPEC, in place of drawn ones.")
 @click.option("--rule", "rules", multiple=True, metavar="PATTERN=SCHEME", help="Before the rules of SPEC.")
 @click.option("--set", "variables", multiple=True, metavar="NAME=VALUE", help="A variable of SPEC.")
 @click.option("--batch", type=options.WholeType(), help="Samples; by default 256, fewer of large ones.")
 @click.option(
-    "--input", "batch_file", type=click.Path(), metavar="FILE", help="Samples, a .npy; by default standard normal."
+    "--input", "batch_file", type=options.PATH, metavar="FILE", help="Samples, a .npy; by default standard normal."
 )
 @click.option("--input-shape", type=options.ShapeType(), help="Of a sample, where SPEC does not say it.")
 @click.option("--suggest", is_flag=True, help="Say which gains and schemes would hold the signal.")
 @click.option("--require", type=click.Choice(["stable"]), help="Exit code 1 for all that is not.")
 @click.option("--all-layers", is_flag=True, help="Leave none out of the table.")
-@click.option("--plot", type=click.Path(), callback=options.report, metavar="FILE", help="Draw it: .png, .svg or .pdf.")
-@click.option("--html", type=click.Path(), callback=options.report, metavar="FILE", help="A report in one page.")
+@click.option("--plot", type=options.PATH, callback=options.report, metavar="FILE", help="Draw it: .png, .svg or .pdf.")
+@click.option("--html", type=options.PATH, callback=options.report, metavar="FILE", help="A report in one page.")
 @options.json_option
 def command(specs: tuple[str, ...], **given: Any) -> int:
     """Send a random batch through a network and a random gradient back, and say whether the signal survives.

@@ -125,7 +125,7 @@ class _Json(_Shown):
             "bytes_per_second": round(self.rate),
             "seconds_left": None if left is None else round(left, 3),
         }
-        print(json.dumps(line, ensure_ascii=False), file=sys.stderr, flush=True)
+        print(json.dumps(line), file=sys.stderr, flush=True)
 
 
 class _Silent(_Shown):

@@ -17,11 +17,11 @@ _OF_MODELS = ("like", "preset", "rules", "variables", "only")
 
 
 @click.command("sample", short_help="Make a weight file.")
-@click.argument("spec", required=False, type=click.Path())
+@click.argument("spec", required=False, type=options.PATH)
 @click.option("--scheme", "-s", type=options.SCHEME, help="See initgen schemes.")
 @click.option("--shape", type=options.ShapeType(), help="Sizes as 100x64; scalar for none.")
 @options.model_options
-@click.option("--output", "-o", type=click.Path(), help="The file or directory to make; - for standard output.")
+@click.option("--output", "-o", type=options.PATH, help="The file or directory to make; - for standard output.")
 @click.option("--dtype", type=options.DTYPE, help="Dtype to store.  [default: float32]")
 @click.option(
     "--seed",
@@ -134,7 +134,7 @@ def _described(context: click.Context, given: dict[str, Any]) -> "list[TensorSpe
             given["scheme"],
             given["shape"],
             name="weight" if given["name"] is None else given["name"],
-            dtype=given["dtype"] or "float32",
+            dtype="float32" if given["dtype"] is None else given["dtype"],
             seed=given["seed"] or 0,
             stream="native" if given["stream"] is None else given["stream"],
             **options.kernel_of(given),

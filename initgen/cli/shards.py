@@ -150,7 +150,7 @@ def elements(specs: "list[TensorSpec]", given: dict[str, Any]) -> "TensorSpec":
         BadParameter: there is more than one tensor, or it has no such elements.
         FormatError: the output's format has a recipe, which describes whole tensors.
     """
-    from initgen.formats import FORMATS, format_of
+    from initgen.formats import format_of
 
     text, path = given["elements"], given["output"]
     found = _ELEMENTS.fullmatch(text)
@@ -158,7 +158,8 @@ def elements(specs: "list[TensorSpec]", given: dict[str, Any]) -> "TensorSpec":
         raise BadParameter(f"elements = {quoted(text)} is not A:B", "like 0:1000, the first thousand; 5: from there on")
     if len(specs) != 1:
         raise BadParameter(f"--elements is of one tensor, and there are {len(specs)}", "--only NAME chooses one")
-    form = FORMATS[given["form"] or "npy"] if given["form"] or path in (None, "-") else format_of(path)
+    named = "npy" if given["form"] is None and path in (None, "-") else given["form"]
+    form = format_of(path or "", named)
     if form.name == "hdf5":
         raise FormatError(
             "hdf5 keeps a recipe, which describes whole tensors", "-o FILE.npy or .safetensors takes elements"

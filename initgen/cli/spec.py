@@ -6,17 +6,17 @@ from typing import Any
 
 import click
 
-from initgen.cli import options
+from initgen.cli import options, put
 
 _KINDS = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}
 
 
 @click.command("spec", short_help="Derive a spec from a file, or check specs.")
-@click.argument("files", metavar="[FILE]…", nargs=-1, type=click.Path())
+@click.argument("files", metavar="[FILE]…", nargs=-1, type=options.PATH)
 @click.option("--preset", type=options.PRESET, help="Rules for the schemes; without FILE, print them.")
 @click.option("--rule", "rules", multiple=True, metavar="PATTERN=SCHEME", help="Like '*.bias=zeros'; first match wins.")
 @click.option(
-    "--output", "-o", type=click.Path(), help="The spec to make, .toml, .yaml or .json; by default it is printed."
+    "--output", "-o", type=options.PATH, help="The spec to make, .toml, .yaml or .json; by default it is printed."
 )
 @click.option("--format", "kind", type=click.Choice(["toml", "yaml", "json"]), help="In place of what the suffix says.")
 @click.option("--force", "-f", is_flag=True, help="Replace a file that is there.")
@@ -38,14 +38,14 @@ def command(files: tuple[str, ...], **given: Any) -> int:
     if given["schema"]:
         from initgen.specs.json_schema import json_schema
 
-        print(json_schema())
+        put(json_schema() + "\n")
         return 0
     if given["check"]:
         return _check(files)
     if not files and given["preset"]:
         from initgen.specs.model import preset_document
 
-        print(preset_document(given["preset"]).text, end="")
+        put(preset_document(given["preset"]).text)
         return 0
     if len(files) != 1:
         raise click.UsageError(f"one FILE is wanted, not {len(files)}" if files else "missing argument FILE")
@@ -56,7 +56,7 @@ def command(files: tuple[str, ...], **given: Any) -> int:
     kind = given["kind"] or _KINDS.get(PurePath(output or "").suffix.lower(), "toml")
     text = dumps(tree, kind)
     if output is None or output == "-":
-        sys.stdout.write(text)
+        put(text)
     else:
         from initgen.engine.output import write_text
 

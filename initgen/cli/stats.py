@@ -38,9 +38,9 @@ def _levels(context: click.Context, param: click.Parameter, values: tuple[str, .
 
 
 @click.command("stats", short_help="Say what is in a file, and whether it is what it should be.")
-@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path())
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=options.PATH)
 @click.option("--scheme", "-s", type=options.SCHEME, help="What every tensor should be; by default its recipe.")
-@click.option("--spec", type=click.Path(), metavar="SPEC", help="A spec that says what each tensor should be.")
+@click.option("--spec", type=options.PATH, metavar="SPEC", help="A spec that says what each tensor should be.")
 @click.option(
     "--set", "variables", multiple=True, metavar="NAME=VALUE", help="A variable of SPEC, in place of its own."
 )
@@ -66,10 +66,10 @@ def _levels(context: click.Context, param: click.Parameter, values: tuple[str, .
     help="Exit code 1 for what is wrong; also for a remark or warning (remark), or a tensor held against nothing"
     " (unchecked); or never.",
 )
-@click.option("--plot", type=click.Path(), callback=options.report, metavar="FILE", help="Draw it: .png, .svg or .pdf.")
-@click.option("--html", type=click.Path(), callback=options.report, metavar="FILE", help="A report in one page.")
+@click.option("--plot", type=options.PATH, callback=options.report, metavar="FILE", help="Draw it: .png, .svg or .pdf.")
+@click.option("--html", type=options.PATH, callback=options.report, metavar="FILE", help="A report in one page.")
 @click.option(
-    "--junit", type=click.Path(), callback=options.report, metavar="FILE", help="A report in JUnit XML, for CI."
+    "--junit", type=options.PATH, callback=options.report, metavar="FILE", help="A report in JUnit XML, for CI."
 )
 @options.threads_option
 @options.json_option

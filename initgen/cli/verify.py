@@ -9,8 +9,8 @@ from initgen.core.errors import printable
 
 
 @click.command("verify", short_help="Draw a file anew from its own recipe, and compare.")
-@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path())
-@click.option("--spec", type=click.Path(), metavar="SPEC", help="What should be in it, for files without a recipe.")
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=options.PATH)
+@click.option("--spec", type=options.PATH, metavar="SPEC", help="What should be in it, for files without a recipe.")
 @click.option("--set", "variables", multiple=True, metavar="NAME=VALUE", help="A variable, in place of the spec's.")
 @options.format_option
 @options.threads_option

@@ -16,13 +16,17 @@ def printable(text: str) -> str:
     )
 
 
+def cut(text: str) -> str:
+    """Text that quotes a file may be as long as the file."""
+    return text if len(text) <= 900 else f"{text[:700]} … {text[-190:]}"
+
+
 class InitgenError(Exception):
-    """An error with a one-line message and, where there is one, the next step to try."""
+    """An error with a one-line message and, where there is one, the next step to try. Neither is long."""
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message, self.hint = cut(message), cut(hint)
+        super().__init__(self.message)
 
 
 class UnknownName(InitgenError):

@@ -33,7 +33,8 @@ def read_at(descriptor: int, offset: int, nbytes: int, path: str) -> bytes:
 
 def _some(descriptor: int, nbytes: int, offset: int) -> bytes:
     if hasattr(os, "pread"):
-        return os.pread(descriptor, nbytes, offset)
+        data: bytes = os.pread(descriptor, nbytes, offset)
+        return data
     with _AT_A_TIME:
         os.lseek(descriptor, offset, os.SEEK_SET)
         return os.read(descriptor, nbytes)
@@ -54,7 +55,7 @@ def write_at(descriptor: int, data: memoryview, offset: int) -> None:
 def reserve(descriptor: int, size: int) -> None:
     """Give a file its whole size at once: pages then need not be found one by one, and a full disk says so now."""
     try:
-        os.posix_fallocate(descriptor, 0, size)
+        os.posix_fallocate(descriptor, 0, size)  # type: ignore[attr-defined, unused-ignore]
     except AttributeError:  # not on macOS or Windows
         os.ftruncate(descriptor, size)
     except OSError as error:
@@ -79,7 +80,7 @@ def free(path: str) -> int:
     """Bytes that this user may still write to the disk of a file or directory."""
     if hasattr(os, "statvfs"):
         disk = os.statvfs(path)
-        return disk.f_bavail * disk.f_frsize
+        return int(disk.f_bavail * disk.f_frsize)
     import shutil
 
     return shutil.disk_usage(path).free

@@ -11,7 +11,7 @@ from initgen.core.url import is_url
 from initgen.engine.descriptors import flush
 from initgen.engine.draw import Tensor
 from initgen.engine.files import Plan
-from initgen.engine.output import Target, check_space, directory_of, faults_of, holds, linked
+from initgen.engine.output import Target, check_space, directory_of, faults_of, holds, is_there, linked
 from initgen.engine.progress import SILENT, Progress
 from initgen.engine.signals import held
 from initgen.engine.store import Store
@@ -136,32 +136,52 @@ def _flush_names(plan: Plan, top: str) -> None:
 def _blanks(plan: Plan, stage: str, tensors: Iterator[Tensor]) -> Iterator[Blank]:
     for file in plan.files:
         path = os.path.join(stage, file.name)
+        if os.path.lexists(path):
+            shown = os.path.join(plan.path, file.name)
+            raise OutputError(f"{shown}: another tensor's file has this name, which differs in case only", "rename it")
         os.makedirs(os.path.dirname(path), exist_ok=True)
         yield Blank(path, os.path.join(plan.path, file.name), list(islice(tensors, len(file.specs))), file.form)
 
 
 def matches_plan(plan: Plan, threads: int | None = None, progress: Progress = SILENT) -> bool:
     """Whether what is there is what `write_plan` would make."""
+    return difference(plan, threads, progress) is None
+
+
+def difference(plan: Plan, threads: int | None = None, progress: Progress = SILENT) -> str | None:
+    """What first tells the files that are there from those that `write_plan` would make, in words; None if nothing does.
+
+    There are no words where there is one file only, or nobody looked further.
+
+    Raises:
+        OutputError: in a file's place is something that is none.
+    """
     if is_url(plan.path):
         from initgen.engine.remote import matches_remote
 
-        return matches_remote(plan, threads, progress)
+        return None if matches_remote(plan, threads, progress) else ""
     if not plan.directory:
         (file,) = plan.files
-        return matches(file.specs, plan.path, file.form, threads, progress)
+        is_there(plan.path, plan.path)
+        return None if matches(file.specs, plan.path, file.form, threads, progress) else ""
     with faults_of(plan.path):
-        return _matches(plan, threads, progress)
+        return _difference(plan, threads, progress)
 
 
-def _matches(plan: Plan, threads: int | None, progress: Progress) -> bool:
+def _difference(plan: Plan, threads: int | None, progress: Progress) -> str | None:
     target = Target(plan.path, os.path.realpath(plan.path), None)  # it need not be writable
-    if not all(os.path.isfile(os.path.join(target.real, name)) for name in plan.names) or _stale(plan, target):
-        return False
-    if not all(_holds(target, name, data) for name, data in plan.beside.items()):
-        return False
-    return all(
-        matches(file.specs, os.path.join(plan.path, file.name), file.form, threads, progress) for file in plan.files
-    )
+    for name in plan.names:
+        if not _exists(target, name):
+            return f"{name} is missing"
+    for name in _stale(plan, target):
+        return f"{name} is of another set"
+    for name, data in plan.beside.items():
+        if not _holds(target, name, data):
+            return f"{name} differs"
+    for file in plan.files:
+        if not matches(file.specs, os.path.join(plan.path, file.name), file.form, threads, progress):
+            return f"{file.name} differs"
+    return None
 
 
 def exists(plan: Plan) -> bool:
@@ -216,12 +236,15 @@ def _appear(stage: str, target: Target) -> None:
 @contextlib.contextmanager
 def _alone(directory: str) -> Iterator[None]:
     """No other initgen gives files their names there meanwhile: of two sets one would be a mixture."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, which opens no directories either
+        yield
+        return
     descriptor = os.open(directory, os.O_RDONLY)
     try:
-        with contextlib.suppress(ImportError, OSError):  # not on Windows, nor on all network file systems
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):  # not on all network file systems
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # type: ignore[attr-defined, unused-ignore]
         yield
     finally:
         os.close(descriptor)
@@ -246,9 +269,14 @@ def _move(plan: Plan, stage: str, target: Target, *, force: bool, fsync: bool) -
                     if fsync:
                         flush(target.real)
     made: list[str] = []
+    folders: list[str] = []
     try:
         for name, final in finals.items():
             source = os.path.join(stage, name)
+            inside = os.path.dirname(final)
+            while inside != target.real and not os.path.isdir(inside):
+                folders.append(inside)
+                inside = os.path.dirname(inside)
             os.makedirs(os.path.dirname(final), exist_ok=True)
             if fsync and name.endswith(INDEX):
                 flush(target.real)
@@ -259,6 +287,9 @@ def _move(plan: Plan, stage: str, target: Target, *, force: bool, fsync: bool) -
         for final in made if not force else ():  # as it was
             with contextlib.suppress(OSError):
                 os.unlink(final)
+        for folder in sorted(folders, reverse=True):  # those that are empty
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
         raise
     for name in stale:
         with contextlib.suppress(FileNotFoundError):
@@ -266,20 +297,15 @@ def _move(plan: Plan, stage: str, target: Target, *, force: bool, fsync: bool) -
 
 
 def _exists(target: Target, name: str) -> bool:
-    path = os.path.join(target.real, name)
-    above = os.path.dirname(name)
-    while above:
-        if os.path.lexists(os.path.join(target.real, above)) and not os.path.isdir(os.path.join(target.real, above)):
-            raise OutputError(f"{os.path.join(target.path, above)}: is not a directory")
-        above = os.path.dirname(above)
-    if os.path.lexists(path) and not os.path.isfile(path):
-        raise OutputError(f"{os.path.join(target.path, name)}: is not a regular file")
-    return os.path.lexists(path)
+    return is_there(target.real, target.path, name)
 
 
 def _stale(plan: Plan, target: Target) -> list[str]:
     """Files of another sharded checkpoint in the same directory, which its readers would take for part of this one."""
-    return plan.stale(os.listdir(target.real)) if os.path.isdir(target.real) else []
+    try:
+        return plan.stale(os.listdir(target.real))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _size(plan: Plan, target: Target) -> int:

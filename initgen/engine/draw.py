@@ -40,7 +40,7 @@ def keep_freed_memory() -> None:
 def _check_memory(made: Structure) -> None:
     """Refuse to make as a whole, in float64, what the machine's memory cannot hold."""
     try:
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")  # type: ignore[attr-defined, unused-ignore]
     except (AttributeError, ValueError, OSError):  # Windows does not say
         return
     nbytes = math.prod(made.shape) * 8

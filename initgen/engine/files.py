@@ -25,6 +25,15 @@ SHARD = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?")
 # Of a tensor that has its own file, in bytes: with the directory before it, a path has at most 4096.
 _MAX_NAME = 1000
 
+# What may end the path of a directory; Windows has two.
+SLASHES = ("/", os.sep)
+WINDOWS = os.name == "nt"
+# What it takes for a device, for something else than a name, or cuts off.
+_NOT_ON_WINDOWS = re.compile(
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)|.*([<>:\"|?*\x01-\x1f]|[. ]$)",
+    re.IGNORECASE | re.DOTALL,
+)
+
 _SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)\s*([KMGT]i?)?B?", re.IGNORECASE | re.ASCII)
 
 
@@ -88,7 +97,7 @@ def plan_files(specs: Sequence[TensorSpec], path: str, form: str | None = None, 
     described = specs if isinstance(specs, Description) else Description(specs)
     # Equal models make equal files, in whatever order they are described.
     specs = sorted(in_file(path, specs), key=lambda spec: _natural(spec.name))
-    slash = "/" if is_url(path) else os.sep
+    slash = "/" if is_url(path) else SLASHES
     there = not is_url(path) and os.path.isdir(path)
     if there and not path.endswith(slash) and _has_suffix(path):
         raise FormatError(f"{path}: is a directory", f"-o {path}{os.sep} puts shards into it")
@@ -109,10 +118,11 @@ def plan_files(specs: Sequence[TensorSpec], path: str, form: str | None = None, 
     return Plan(path, False, (File("", chosen, tuple(specs)),))
 
 
-def _natural(name: str) -> list[tuple[str, int]]:
-    """Names in order, numbers in them by value: layers.2 before layers.10."""
+def _natural(name: str) -> tuple[list[tuple[str, int, str]], str]:
+    """Names in order, numbers in them by value: layers.2 before layers.10, and 01 beside 1, but always first."""
     words = re.split(r"([0-9]+)", name)
-    return [(text, int(number or 0)) for text, number in itertools.zip_longest(words[::2], words[1::2], fillvalue="")]
+    numbers = (number.lstrip("0") for number in words[1::2])  # however long: Python makes no number of 5000 digits
+    return [(text, len(n), n) for text, n in itertools.zip_longest(words[::2], numbers, fillvalue="")], name
 
 
 def _has_suffix(path: str) -> bool:
@@ -203,6 +213,15 @@ def _arrays(specs: Sequence[TensorSpec]) -> list[File]:
         if any(part.startswith(".") for part in parts):
             raise FormatError(f"name = {spec.name!r} would be a hidden file")
         parts[-1] += ".npy"
+        if WINDOWS and any(_NOT_ON_WINDOWS.match(part) for part in parts):
+            raise FormatError(f"name = {spec.name!r} cannot be a file's name on Windows")
+        try:
+            os.fsencode(spec.name)
+        except UnicodeEncodeError as error:
+            raise FormatError(
+                f"name = {spec.name!r} cannot be a file's name where the locale has {error.encoding}",
+                "set PYTHONUTF8=1",
+            ) from None
         if max(len(part.encode()) for part in parts) > 255 or len(spec.name.encode()) > _MAX_NAME:
             raise FormatError(f"name = {spec.name[:40] + '…'!r} is longer than a file's name may be")
         files.append(File("/".join(parts), npy, (spec,)))

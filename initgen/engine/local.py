@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from initgen.engine import write
 from initgen.engine.descriptors import flush
 from initgen.engine.files import File
-from initgen.engine.output import check_space, directory_of, faults_of, holds, write_bytes
+from initgen.engine.output import check_space, directory_of, faults_of, holds, is_there, write_bytes
 from initgen.engine.progress import Progress
 from initgen.engine.store import Store
 from initgen.engine.temporary import clear
@@ -44,7 +44,7 @@ class Directory(Store):
             if os.path.isdir(path):
                 yield from self._below(os.path.join(inside, name), {*seen, os.path.realpath(top)})
             elif os.path.isfile(path):
-                yield os.path.join(inside, name)
+                yield os.path.join(inside, name).replace(os.sep, "/")
 
     def matches(self, file: File, progress: Progress) -> bool:
         return write.matches(file.specs, self._shown(file.name), file.form, self._threads, progress)
@@ -59,6 +59,9 @@ class Directory(Store):
         except OSError:
             return None
         return found.st_ino, found.st_size, found.st_mtime_ns
+
+    def check_place(self, name: str) -> None:
+        is_there(self._target.real, self.path, name)
 
     def check_room(self, nbytes: int) -> None:
         check_space(self._target, nbytes)

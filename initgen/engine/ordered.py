@@ -14,7 +14,7 @@ R = TypeVar("R")
 def cores() -> int:
     """Processors that this process may use."""
     try:
-        return len(os.sched_getaffinity(0))
+        return len(os.sched_getaffinity(0))  # type: ignore[attr-defined, unused-ignore]
     except AttributeError:  # not on macOS or Windows
         return os.cpu_count() or 1
 

@@ -45,14 +45,16 @@ def target_of(path: str) -> Target:
         if not os.access(parent, os.W_OK | os.X_OK):
             raise OutputError(f"{path}: its directory is not writable")
         try:
-            mode = os.stat(real).st_mode
+            mode = os.stat(path).st_mode  # not of ``real``, which names nothing where a link of /proc leads to a pipe
         except FileNotFoundError:
             return Target(path, real, None)
     except OSError as error:
         raise OutputError(f"{path}: {error.strerror}") from None
+    except UnicodeEncodeError:
+        raise OutputError(f"output = {path!a} is not a path") from None
     if stat.S_ISDIR(mode):
         raise OutputError(f"{path}: is a directory")
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(mode) or not os.path.exists(real):  # or one that was removed, and is still open
         raise OutputError(f"{path}: is not a regular file", "-o - writes a .npy stream to standard output")
     return Target(path, real, stat.S_IMODE(mode))
 
@@ -63,7 +65,7 @@ def directory_of(path: str) -> Target:
     Raises:
         OutputError: a file, a parent that is missing, or one of the two closed to us.
     """
-    place = path.rstrip(os.sep) or path
+    place = path.rstrip("/" + os.sep) or path
     if os.path.isdir(place):
         real = os.path.realpath(place)
         if not os.access(real, os.W_OK | os.X_OK):
@@ -72,6 +74,24 @@ def directory_of(path: str) -> Target:
     if os.path.exists(place):
         raise OutputError(f"{path}: is not a directory")
     return target_of(place)
+
+
+def is_there(place: str, path: str, name: str = "") -> bool:
+    """Whether there is a file at ``place``, or under ``name`` in the directory that is there; ``path`` is for messages.
+
+    Raises:
+        OutputError: there is something else, or a file where one of its directories should be.
+    """
+    above = os.path.dirname(name)
+    while above:
+        if os.path.lexists(os.path.join(place, above)) and not os.path.isdir(os.path.join(place, above)):
+            raise OutputError(f"{os.path.join(path, above)}: is not a directory")
+        above = os.path.dirname(above)
+    found = os.path.join(place, name) if name else place
+    there = os.path.lexists(found)
+    if there and not os.path.isfile(found):
+        raise OutputError(f"{os.path.join(path, name) if name else path}: is not a regular file")
+    return there
 
 
 def check_space(target: Target, nbytes: int) -> None:

@@ -84,7 +84,7 @@ class _Queue:
     def __init__(self, give: int, count: int) -> None:
         self._give: int | None = give
         self._at, self._count = 0, count
-        os.set_blocking(give, False)
+        os.set_blocking(give, False)  # type: ignore[attr-defined, unused-ignore]
 
     def _fill(self) -> None:
         while self._give is not None:
@@ -170,7 +170,7 @@ class _Other:
         """End it, if it has not ended."""
         os.close(self.pipe)
         if not self._done:
-            os.kill(self.pid, signal.SIGKILL)
+            os.kill(self.pid, signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]
         os.waitpid(self.pid, 0)
 
 
@@ -182,7 +182,7 @@ def _fork(
     with held():  # a signal in the middle of it would be lost, or take the new process for the first
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of threads: numpy's own are made for it
-            pid = os.fork()
+            pid = os.fork()  # type: ignore[attr-defined, unused-ignore]
         if not pid:
             try:
                 for number in ENDING:

@@ -124,7 +124,7 @@ def write_part(
 def check_part(files: Sequence[File], store: Store, *, progress: Progress = SILENT) -> Outcome:
     """Draw these files anew and compare; nothing is written."""
     there = set(store.names())
-    missing = tuple(file.name for file in files if file.name not in there)
+    missing = _missing(files, there, store)
     present = [file for file in files if file.name in there]
     identities = {file.name: store.identity(file.name) for file in present}
     right = {file.name: store.matches(file, progress) for file in present}
@@ -145,7 +145,7 @@ def finish(plan: Plan, store: Store, *, force: bool = False, progress: Progress 
         OutputError: there is a file of another set, or a small one that holds something else, and not ``force``.
     """
     there = _admitted(plan, store, force)
-    missing = tuple(file.name for file in plan.files if file.name not in there)
+    missing = _missing(plan.files, there, store)
     if missing:
         return Outcome(missing=missing)
     checked = check_part(plan.files, store, progress=progress)
@@ -159,6 +159,13 @@ def resume(plan: Plan, store: Store, *, force: bool = False, progress: Progress 
         OutputError: as `write_part` and `finish`.
     """
     return _closed(plan, store, write_part(plan, plan.files, store, force=force, progress=progress), force)
+
+
+def _missing(files: Sequence[File], there: set[str], store: Store) -> tuple[str, ...]:
+    missing = tuple(file.name for file in files if file.name not in there)
+    for name in missing:
+        store.check_place(name)
+    return missing
 
 
 def _admitted(plan: Plan, store: Store, force: bool) -> set[str]:

@@ -40,7 +40,8 @@ def die_with(parent: int) -> None:
     """Have this process killed when its parent is: nobody would take what it makes. On Linux."""
     import ctypes
 
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    death = 1  # PR_SET_PDEATHSIG
+    ctypes.CDLL(None).prctl(death, signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]
     if os.getppid() != parent:  # it was killed before
         os._exit(1)
 

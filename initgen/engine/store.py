@@ -31,6 +31,13 @@ class Store(Protocol):
     def identity(self, name: str) -> object:
         """What is another when a file was replaced; None where there is none."""
 
+    def check_place(self, name: str) -> None:
+        """Refuse what stands in a file's place and is none.
+
+        Raises:
+            OutputError: a directory, a fifo, or a file where the file's directory should be.
+        """
+
     def check_room(self, nbytes: int) -> None:
         """Refuse what there is no place for, before any of it is written; where nobody knows, nothing is refused."""
 

@@ -7,6 +7,7 @@ twice, or by two at once, writes the same bytes twice.
 import contextlib
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -140,7 +141,7 @@ def _freed_memory_kept() -> Iterator[None]:
     Dask starts its workers with MALLOC_TRIM_THRESHOLD_, with which glibc goes on to serve blocks from 128 KiB by mmap.
     """
     trim = os.environ.get("MALLOC_TRIM_THRESHOLD_", "")
-    if not trim.isdecimal():
+    if not trim.isdecimal() or sys.platform == "win32":
         keep_freed_memory()
         yield
         return

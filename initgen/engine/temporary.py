@@ -71,7 +71,7 @@ def _held(path: str) -> int | None:
     except FileNotFoundError:  # another run took it for abandoned, in the moment before it was locked
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)  # type: ignore[attr-defined, unused-ignore]
         os.stat(path)
     except OSError as error:
         os.close(descriptor)
@@ -92,11 +92,11 @@ def _remove_abandoned(path: str) -> None:
         import fcntl
 
         # Neither waits for a pipe nor follows a link that somebody gave such a name.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # type: ignore[attr-defined, unused-ignore]
     except (ImportError, OSError):
         return
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # type: ignore[attr-defined, unused-ignore]
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
             _remove(path, stat.S_ISDIR(mode))

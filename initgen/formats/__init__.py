@@ -19,7 +19,7 @@ def format_of(path: str, name: str | None = None) -> Format:
     Raises:
         UnknownName: no such format, or a suffix that belongs to none.
     """
-    if name:
+    if name is not None:
         return FORMATS[name]
     fitting = [(len(suffix), form) for form in FORMATS for suffix in form.suffixes if path.lower().endswith(suffix)]
     if not fitting:

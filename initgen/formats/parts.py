@@ -62,6 +62,8 @@ def _parts(path: str, form: str | None) -> list[Part]:
 def _file(path: str, form: str | None) -> Part:
     if is_url(path):
         raise FormatError(f"{path}: only files of this machine are read", "download it first")
+    if not path or "\0" in path:
+        raise FormatError(f"file = {path!r} is not a path")
     if not os.path.isfile(path):
         raise FormatError(f"{path}: there is no such file" if not os.path.exists(path) else f"{path}: not a file")
     chosen = format_of(path, form)

@@ -6,9 +6,11 @@ the same results give the same bytes.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from initgen.core.errors import OutputError
@@ -53,6 +55,8 @@ def check(path: str) -> None:
         import matplotlib.figure  # noqa: F401
     except ImportError:
         raise OutputError(f"{OPTION} needs matplotlib", "pip install 'initgen[plot]'") from None
+    except Exception as error:  # a configuration that it cannot read, a backend that it does not know
+        raise OutputError(f"{OPTION} needs matplotlib, which does not start: {error}") from None
 
 
 def write(path: str, draw: Callable[[int], Sequence[Figure]], pages: int = 1) -> None:
@@ -76,12 +80,23 @@ def write(path: str, draw: Callable[[int], Sequence[Figure]], pages: int = 1) ->
         matplotlib.rcParams.update(STYLE)
         figures = draw(pages if suffix == ".pdf" else 1)
         if suffix == ".pdf":
-            with PdfPages(data, metadata=_METADATA[suffix]) as file:
+            with _dateless(), PdfPages(data, metadata=_METADATA[suffix]) as file:
                 for each in figures:
                     file.savefig(each)
         else:
             figures[0].savefig(data, format=suffix[1:], dpi=160, metadata=_METADATA[suffix])
     document.write(OPTION, path, data.getvalue())
+
+
+@contextlib.contextmanager
+def _dateless() -> Iterator[None]:
+    """A PDF has no date here, and matplotlib reads one out of the environment all the same, whatever it is."""
+    date = os.environ.pop("SOURCE_DATE_EPOCH", None)
+    try:
+        yield
+    finally:
+        if date is not None:
+            os.environ["SOURCE_DATE_EPOCH"] = date
 
 
 def empty(width: float, height: float) -> Figure:

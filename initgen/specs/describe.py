@@ -102,7 +102,7 @@ def chosen(names: Sequence[str], only: Sequence[str]) -> list[str]:
     found = [name for name in names if fits(name, only)]
     if not found:
         hint = nearest(only[0], names[:1000], [*names[:5], "…"] if len(names) > 5 else names)
-        raise BadParameter(f"no tensor is called {' or '.join(only)}", hint)
+        raise BadParameter(f"no tensor is called {' or '.join(pattern or repr('') for pattern in only)}", hint)
     return found
 
 

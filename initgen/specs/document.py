@@ -67,6 +67,8 @@ def read_document(path: str) -> Document:
     Raises:
         SpecError: it cannot be read, is too large, or is not TOML, YAML or JSON.
     """
+    if not path or "\0" in path:
+        raise SpecError(f"spec = {path!r} is not a path")
     shown = "standard input" if path == "-" else path
     if PurePath(path).suffix.lower() in _WEIGHTS:
         raise SpecError(f"{shown}: is a weight file, not a spec", "--like takes names and shapes from it")

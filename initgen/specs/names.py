@@ -9,21 +9,26 @@ from initgen.core.errors import BadParameter, quoted
 
 # More tensors than any model has; a spec that asks for more is a mistake.
 MAX_NAMES = 1_000_000
+_MAX_LENGTH = 100_000_000  # of all names together
 
 _PART = re.compile(r"(\{\{|\}\})|\{([^{}]*)\}|([{}])")
 _RANGE = re.compile(r"(\d{1,9})\.\.(-?\d{1,9})", re.ASCII)
 
 
-def expand(text: str) -> list[str]:
+def expand(text: str, most: int | None = None) -> list[str]:
     """All names that ``text`` stands for, the leftmost brace the slowest to change.
 
     ``{0..11}`` counts up, ends included and zeros in front kept; ``{q,k,v}`` lists; ``{{`` and ``}}`` are plain braces.
+
+    Args:
+        most: how many there may be.
 
     Raises:
         BadParameter: a brace that is neither, or too many names.
     """
     if "{" not in text and "}" not in text:
         return [text]
+    most = most or MAX_NAMES
     parts: list[list[str]] = []
     at, count = 0, 1
     for match in _PART.finditer(text):
@@ -32,22 +37,24 @@ def expand(text: str) -> list[str]:
         doubled, inside, lone = match.groups()
         if lone:
             raise BadParameter(f"{quoted(text)} has a {lone} without its partner", "{{ and }} are plain braces")
-        parts.append([doubled[0]] if doubled else _alternatives(inside, text))
+        parts.append([doubled[0]] if doubled else _alternatives(inside, text, most))
         count *= len(parts[-1])
-        if count > MAX_NAMES:
-            raise BadParameter(f"{quoted(text)} stands for more than {MAX_NAMES} names")
+        if count > most:
+            raise BadParameter(f"{quoted(text)} stands for more than {most} names")
+    if count * len(text) > _MAX_LENGTH and count > 1:
+        raise BadParameter(f"{quoted(text)} stands for {count} names that are too long")
     parts.append([text[at:]])
     return ["".join(chosen) for chosen in itertools.product(*parts)]
 
 
-def _alternatives(inside: str, text: str) -> list[str]:
+def _alternatives(inside: str, text: str, most: int) -> list[str]:
     span = _RANGE.fullmatch(inside)
     if span:
         first, last = int(span[1]), int(span[2])
         if last < first - 1:
             raise BadParameter(f"{quoted(text)} counts from {first} down to {last}", "ranges count up: {0..11}")
-        if last - first >= MAX_NAMES:
-            raise BadParameter(f"{quoted(text)} stands for more than {MAX_NAMES} names")
+        if last - first >= most:
+            raise BadParameter(f"{quoted(text)} stands for more than {most} names")
         width = len(span[1]) if span[1].startswith("0") else 0
         return [f"{number:0{width}}" for number in range(first, last + 1)]
     if "," not in inside:

@@ -16,6 +16,9 @@ from initgen.specs.places import Where
 from initgen.specs.schema import Options, RuleTable, SpecTable, TensorTable
 from initgen.specs.scope import Scope
 
+# Of one text; they become one expression, which takes its time.
+_MAX_PATTERNS = 10_000
+
 
 @dataclass(frozen=True)
 class File:
@@ -48,7 +51,7 @@ class Rule:
         match = self.table.match
         try:
             filled = [self.file.scope.fill(text) for text in ([match] if isinstance(match, str) else match)]
-            return [pattern for text in filled for pattern in expand(text)]
+            return [pattern for text in filled for pattern in expand(text, _MAX_PATTERNS)]
         except InitgenError as error:
             raise self.blame(error) from None
 

@@ -176,9 +176,9 @@ def test_fault46_what_is_no_file_is_refused(put, refused, tmp_path):
     assert refused("nope.toml")[0] == "nope.toml: there is no such file"
     assert refused("unused/nope.toml")[0] == "unused/nope.toml: there is no such file"
     assert refused("d/x/y.toml")[0] == "d/x/y.toml: Not a directory"
-    assert refused("a\0b.toml")[0].endswith("embedded null byte")
+    assert refused("a\0b.toml")[0] == "spec = 'a\\x00b.toml' is not a path"
     assert refused("x" * 5000)[0].endswith("File name too long")
-    assert refused("")[0].endswith("there is no such file")
+    assert refused("")[0] == "spec = '' is not a path"
     os.symlink("loop.toml", "loop.toml")
     assert refused("loop.toml")[0] == "loop.toml: Too many levels of symbolic links"
 
