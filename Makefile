@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INTEROP := .venv-interop
+FUZZ := .venv-fuzz
+TIME ?= 60
 KERAS := 3.0.5 3.5.0 3.10.0
 PEERS := numpy torch jax keras
 PEER_numpy := numpy ml_dtypes
@@ -12,7 +14,8 @@ PEER_keras := keras jax
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-interop lint format bench bench-stats bench-streams man pictures check readme clean
+.PHONY: help demo test test-slow test-interop fuzz fuzz-merge lint format bench bench-stats bench-streams man pictures check \
+	readme clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -49,6 +52,18 @@ test-slow: $(VENV)/.done ## what takes minutes or gigabytes
 
 test-interop: $(INTEROP)/.done $(KERAS:%=.venv-keras-%/.done) ## against real torch, keras, jax and transformers
 	$(INTEROP)/bin/python -m pytest -q -n 2 --dist loadgroup -m interop
+
+$(FUZZ)/.done: pyproject.toml
+	$(PYTHON) -m venv $(FUZZ)
+	$(FUZZ)/bin/python $(PIP) --upgrade 'pip>=25.1'
+	$(FUZZ)/bin/python $(PIP) --editable . --group fuzz
+	@touch $@
+
+fuzz: $(FUZZ)/.done ## look for inputs that break it, for TIME=60 seconds in all
+	$(FUZZ)/bin/python -m fuzz --time $(TIME)
+
+fuzz-merge: $(FUZZ)/.done ## put what raised the coverage into fuzz/corpus
+	$(FUZZ)/bin/python -m fuzz --merge
 
 lint: $(VENV)/.done ## ruff, mypy --strict, and the floors of the house
 	$(BIN)/ruff check .
@@ -91,4 +106,4 @@ bench: $(VENV)/.done $(PEERS:%=.venv-bench-%/.done) ## speed and memory beside n
 check: lint test ## what has to pass before a change lands
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) $(INTEROP) .venv-keras-* .venv-bench-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(INTEROP) $(FUZZ) .fuzz .venv-keras-* .venv-bench-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
