@@ -14,8 +14,8 @@ PEER_keras := keras jax
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-interop fuzz fuzz-merge lint format bench bench-stats bench-streams man pictures check \
-	readme clean
+.PHONY: help demo test test-slow test-interop test-faults fuzz fuzz-merge lint format bench bench-stats bench-streams man \
+	pictures check readme clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -52,6 +52,9 @@ test-slow: $(VENV)/.done ## what takes minutes or gigabytes
 
 test-interop: $(INTEROP)/.done $(KERAS:%=.venv-keras-%/.done) ## against real torch, keras, jax and transformers
 	$(INTEROP)/bin/python -m pytest -q -n 2 --dist loadgroup -m interop
+
+test-faults: $(VENV)/.done ## let each system call of a write fail, and kill runs at random moments
+	$(BIN)/python tests/faults
 
 $(FUZZ)/.done: pyproject.toml
 	$(PYTHON) -m venv $(FUZZ)
