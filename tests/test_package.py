@@ -105,7 +105,7 @@ def test_the_wheel_has_the_command_and_the_pytest_plugin(wheel):
     lines = wheel[f"{INFO}/entry_points.txt"].decode().splitlines()
     assert [line for line in lines if line] == [
         "[console_scripts]",
-        "initgen = initgen.cli:script",
+        "initgen = initgen.__main__:script",
         "[pytest11]",
         "initgen = initgen.pytest_plugin",
     ]

@@ -237,7 +237,7 @@ def _along(
         ("variance", spreads, variance, cells.variance, averages.variance),
     ):
         seen = found
-        if not whole.passed:
+        if not whole.passed and math.isfinite(whole.measured):
             seen = found - whole.measured + right if name == "mean" else found / (whole.measured or 1.0) * right
             right = whole.measured
         extremes = {int(np.argmin(found)), int(np.argmax(found))}

@@ -1,7 +1,9 @@
 """A directory as the place where the files of a plan go one by one."""
 
 import contextlib
+import errno
 import os
+import stat
 from collections.abc import Iterator
 
 from initgen.engine import write
@@ -25,9 +27,8 @@ class Directory(Store):
         self._target = directory_of(path)
 
     def names(self) -> Iterator[str]:
-        if os.path.isdir(self._target.real):
-            with faults_of(self.path):
-                yield from self._below("", set())
+        with faults_of(self.path):
+            yield from self._below("", set())
 
     def _below(self, inside: str, seen: set[str]) -> Iterator[str]:
         top = os.path.join(self._target.real, inside)
@@ -35,15 +36,26 @@ class Directory(Store):
             return
         try:
             found = os.listdir(top)
-        except PermissionError:  # lost+found, where a disk begins; what is ours there shows when it is written
+        except FileNotFoundError:
             return
+        except PermissionError:
+            if not inside:
+                raise
+            return  # lost+found, where a disk begins; what is ours there shows when it is written
         for name in found:
-            path = os.path.join(top, name)
             if name.startswith("."):
                 continue
-            if os.path.isdir(path):
+            try:
+                mode = os.stat(os.path.join(top, name)).st_mode
+            except (
+                OSError
+            ) as error:  # a link that leads nowhere, or in a circle; what fails else is not as good as away
+                if error.errno not in (errno.ENOENT, errno.ELOOP):
+                    raise
+                continue
+            if stat.S_ISDIR(mode):
                 yield from self._below(os.path.join(inside, name), {*seen, os.path.realpath(top)})
-            elif os.path.isfile(path):
+            elif stat.S_ISREG(mode):
                 yield os.path.join(inside, name).replace(os.sep, "/")
 
     def matches(self, file: File, progress: Progress) -> bool:

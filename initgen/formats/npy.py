@@ -61,8 +61,12 @@ class Npy(Format):
     def load(self, path: str, stored: Stored) -> "NDArray[np.generic]":
         import numpy as np
 
-        array: NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
-        return array
+        # Not np.load, which warns of old spellings.
+        with open(path, "rb") as file:
+            shape, fortran, dtype = read_header(file, path)
+            if not math.prod(shape):
+                return np.empty(shape, dtype)
+            return np.memmap(path, dtype, "r", file.tell(), shape, "F" if fortran else "C")
 
 
 def of_header(file: BinaryIO, path: str) -> tuple[Stored, int]:

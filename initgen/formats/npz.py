@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from initgen.core.errors import FormatError, InitgenError
 from initgen.formats.format import Budget, Contents, Extent, Format, Header, Stored, check_fits, check_unpacks
-from initgen.formats.npy import Npy, of_header, width
+from initgen.formats.npy import Npy, of_header, read_header, width
 
 if TYPE_CHECKING:
     import zipfile
@@ -110,11 +110,21 @@ class Npz(Format):
             yield budget.take(replace(stored, name=name, extent=extent), nbytes)
 
     def load(self, path: str, stored: Stored) -> "NDArray[np.generic]":
+        import zipfile
+
         import numpy as np
 
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                array: NDArray[np.generic] = archive[stored.name]
+            # Not np.load, which warns of old spellings.
+            with zipfile.ZipFile(path) as archive:
+                (entry,) = [each for each in archive.infolist() if each.filename.removesuffix(".npy") == stored.name]
+                with archive.open(entry) as file:
+                    shape, fortran, dtype = read_header(cast(BinaryIO, file), f"{path}: {stored.name}")
+                    data = file.read(math.prod(shape) * dtype.itemsize)
+                    file.read(1)  # at its end an entry is held against its checksum
+            array: NDArray[np.generic] = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+        except InitgenError:
+            raise
         except Exception as error:
             reason = (str(error) or "it ends too early").splitlines()[0]
             raise FormatError(f"{path}: {stored.name}: {reason}", "the file is damaged") from None

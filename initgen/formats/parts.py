@@ -141,6 +141,8 @@ def _weight_map(index: str) -> dict[str, str]:
     class Index(msgspec.Struct):
         weight_map: dict[str, str]
 
+    if not os.path.isfile(index):  # a pipe would wait for ever
+        raise FormatError(f"{index}: not a file")
     with open(index, "rb") as opened:
         raw = opened.read(_MAX_INDEX + 1)
     if len(raw) > _MAX_INDEX:

@@ -188,7 +188,7 @@ def test_bad_input_is_one_line_and_writes_nothing(args, said, run, tmp_path):
 
 OUTPUTS = [
     ("/dev/null", "is not a regular file"),
-    ("/dev/full", "is not a regular file"),
+    ("/dev/zero", "is not a regular file"),
     ("nowhere/w.npy", "there is no directory"),
     ("w", "no format has this suffix"),
     ("w.npx", "no format has this suffix"),

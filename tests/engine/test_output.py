@@ -199,7 +199,7 @@ REFUSED = [
     (parent_is_a_file, "there is no directory"),
     (lambda path: path.with_name("n" * 300), "File name too long"),
     (lambda path: os.devnull, "is not a regular file"),
-    (lambda path: "/dev/full", "is not a regular file"),
+    (lambda path: "/dev/zero", "is not a regular file"),
     (lambda path: "", "is not a path"),
     (lambda path: "a\0b", "is not a path"),
 ]

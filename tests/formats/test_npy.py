@@ -147,11 +147,15 @@ def test_arrays_of_any_order_are_read_right(array, tmp_path):
     np.testing.assert_array_equal(source.whole(), np.load(path))
 
 
-def test_a_header_of_python_2_is_read_without_a_warning(tmp_path):
+@pytest.mark.parametrize("fortran", [False, True])
+def test_a_header_of_python_2_is_read_without_a_warning(fortran, tmp_path):
     path = tmp_path / "old.npy"
-    path.write_bytes(head("{'descr': '<f4', 'fortran_order': False, 'shape': (2L, 3L), }\n") + b"\0" * 24)
-    contents = open_parts(str(path))[0].contents
-    assert contents.tensors[0].shape == (2, 3)
+    header = f"{{'descr': '<f4', 'fortran_order': {fortran}, 'shape': (2L, 3L), }}\n"
+    path.write_bytes(head(header) + np.arange(6, dtype="<f4").tobytes())
+    (part,) = open_parts(str(path))
+    (source,) = sources_of(part)
+    expected = np.arange(6).reshape((2, 3), order="F" if fortran else "C")
+    np.testing.assert_array_equal(source.whole(), expected)
 
 
 @pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])

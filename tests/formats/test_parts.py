@@ -215,6 +215,7 @@ def test_links_between_directories_are_not_followed(tmp_path):
     assert set(read_all(tmp_path)) == {"a/x"}
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
 def test_a_pipe_among_the_arrays_is_refused_and_not_waited_for(tmp_path):
     arrays(tmp_path, ["a.npy"])
     os.mkfifo(tmp_path / "b.npy")
@@ -244,6 +245,7 @@ def test_a_directory_without_weights_is_refused(names, tmp_path):
     assert "has no weights" in refused(tmp_path).message
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
 def test_what_is_not_there_or_no_file_is_refused(tmp_path):
     assert "no such file" in refused(tmp_path / "nothing.safetensors").message
     os.mkfifo(tmp_path / "pipe.npy")

@@ -27,6 +27,7 @@ def test_another_suffix_is_refused(option, name):
     assert "must end in ." in refusal(option, name)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
 @BOTH
 def test_a_path_that_cannot_be_written_is_refused(option, tmp_path):
     suffix = REPORTS[option][1]

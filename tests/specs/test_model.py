@@ -190,6 +190,12 @@ def test_rules_of_the_command_line():
     ]
 
 
+def test_a_rule_stands_for_no_more_patterns_than_can_be_matched_soon():
+    (rule,) = rules_of(["w{0..999999}=zeros"])
+    with pytest.raises(SpecError, match="stands for more than 10000 names"):
+        rule.fits("w1", (2,))
+
+
 def test_fault47_tensors_have_a_limit_across_tables(put, monkeypatch):
     monkeypatch.setattr("initgen.specs.model.MAX_NAMES", 10)
     put("s.toml", '[tensors]\n"a.{0..4}" = {shape = [1]}\n\n"b.{0..5}" = {shape = [1]}\n')

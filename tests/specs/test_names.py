@@ -58,6 +58,7 @@ BAD = [
     (f"{{0..{MAX_NAMES}}}", "stands for more than 1000000 names"),
     ("{0..999999999}", "stands for more than 1000000 names"),
     ("{0..999}{0..1000}", "stands for more than 1000000 names"),
+    ("w" * 1000 + "{0..999999}", "stands for 1000000 names that are too long"),
     ("{a,b}" * 20, "stands for more than 1000000 names"),
 ]
 
