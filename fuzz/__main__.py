@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from fuzz.merge import merge
 from fuzz.replay import CORPUS, ROOT, replay, report
 from fuzz.sandbox import new
 from fuzz.targets import TARGETS, Target
@@ -139,32 +140,6 @@ def campaign(targets: list[Target], seconds: int, jobs: int, most: int, log: Pat
         yield done[number]
 
 
-def merge(targets: list[Target], most: int) -> None:
-    """Put the smallest of the inputs that raise coverage into the corpus; those with a name of their own stay."""
-    for target in targets:
-        checked, own, fresh = CORPUS / target.name, SCRATCH / "corpus" / target.name, SCRATCH / "merged" / target.name
-        for folder in (checked, own, fresh):
-            folder.mkdir(parents=True, exist_ok=True)
-        for path in fresh.iterdir():
-            path.unlink()
-        folders = [fresh, own, checked, *(CORPUS / name for name in target.seeds)]
-        given = ["-set_cover_merge=1", f"-max_len={target.length}", f"-timeout={TIMEOUT}", *map(str, folders)]
-        _runner(target, given)
-        for path in checked.iterdir():
-            if re.fullmatch("[0-9a-f]{40}", path.name):
-                path.unlink()
-        kept = {path.read_bytes() for folder in folders[2:] for path in folder.iterdir()}
-        size = 0
-        for path in sorted(fresh.iterdir(), key=lambda path: (path.stat().st_size, path.name)):
-            data = path.read_bytes()
-            size += len(data)
-            if size > most:
-                break
-            if data not in kept:
-                (checked / path.name).write_bytes(data)
-        print(f"{target.name}: {len(list(checked.iterdir()))} inputs", flush=True)
-
-
 def table(outcomes: list[Outcome]) -> str:
     """A line for each target, and one for all."""
     rows = [("target", "runs", "runs/s", "coverage", "new inputs", "findings", "in a library")]
@@ -213,14 +188,15 @@ def main() -> int:
     parser.add_argument("--findings", type=int, default=1, help="of a target, before it is given up")
     parser.add_argument("--log", type=Path, help="a file to which each outcome is added as a line of JSON")
     parser.add_argument("--merge", action="store_true", help="take what raised coverage into the corpus")
-    parser.add_argument("--most", type=int, default=8000, help="with --merge: bytes of a target's new inputs")
+    parser.add_argument("--most", type=int, default=4000, help="with --merge: bytes of a target's new inputs")
     parser.add_argument("--replay", metavar="TARGET", help="run inputs through a target, without atheris")
     given = parser.parse_args()
     if given.replay:
         return report(replay(TARGETS[given.replay], [Path(path).resolve() for path in given.targets]))
     targets = [TARGETS[name] for name in given.targets] or list(TARGETS.values())
     if given.merge:
-        merge(targets, given.most)
+        for target in targets:
+            print(f"{target.name}: {merge(target, SCRATCH / 'corpus' / target.name, given.most)} inputs", flush=True)
         return 0
     outcomes = []
     for outcome in campaign(targets, given.time, given.jobs, given.findings, given.log):

@@ -86,6 +86,22 @@ VALUES: list[Any] = [
     ),
     *([None, 5], [[None, 4, 5], [None, 4, 5]], ["dense", 0, 0], [["dense", 0, 0, {}]], {"size": "*w", "axis": 0}),
 ]
+# What could be taken for the name of a file, here or elsewhere.
+NAMES = [
+    "../x",
+    "/x",
+    "a/../../x",
+    "..",
+    ".",
+    "",
+    ".x",
+    "a/b",
+    "a\\b",
+    "x" * 300,
+    "con",
+    "__metadata__",
+    "../beside.safetensors",
+]
 NUMBERS = [
     0,
     1,
@@ -170,7 +186,7 @@ def tree(value: Any, random: Random) -> Any:
         way = random.randrange(8)
         old = holder[key]
         if way < 2:
-            holder[key] = _copied(random.choice(VALUES))
+            holder[key] = _copied(random.choice(VALUES)) if random.randrange(6) else random.choice(NAMES)
         elif way == 2:
             holder[key] = random.randint(-3, 50)
         elif way == 3 and isinstance(old, str):
@@ -183,8 +199,10 @@ def tree(value: Any, random: Random) -> Any:
             other, there = found[random.randrange(len(found))]
             holder[key] = _copied(other[there])
         elif isinstance(holder, dict):
-            name = random.choice((f"{key}_{random.randrange(3)}", random.choice(WORDS)))
+            name = random.choice((f"{key}_{random.randrange(3)}", random.choice(WORDS), random.choice(NAMES)))
             holder[name] = _copied(old)
+            if random.randrange(2):
+                del holder[key]
         elif holder is not box:
             holder.insert(key, _copied(old))
     return box[0]

@@ -6,10 +6,12 @@ import shutil
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 _HERE = Path(__file__).resolve().parents[1]
+_BESIDE = "beside.safetensors"
 _WRITES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod"}
 # What no input may cause at all.
 _NEVER = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "socket.connect", "pickle.find_class"}
@@ -26,7 +28,7 @@ def new() -> str:
 
 
 class Sandbox:
-    """The directories ``in``, ``out`` and ``cwd``; the last is the working directory.
+    """The directories ``in``, ``out`` and ``cwd``; the last is the working directory. Beside them is a file to stray to.
 
     Args:
         root: an empty directory to be used, and to be removed by others.
@@ -37,6 +39,7 @@ class Sandbox:
         self.inside, self.out, self.cwd = (os.path.join(self.root, name) for name in ("in", "out", "cwd"))
         for path in (self.inside, self.out, self.cwd):
             os.mkdir(path)
+        Path(self.root, _BESIDE).write_bytes(b"\2\0\0\0\0\0\0\0{}")  # sound, as what is not is not opened by us
         self.guarded = False
         self.seen: list[str] = []
         own = {
@@ -46,7 +49,9 @@ class Sandbox:
             *sysconfig.get_paths().values(),
             *map(os.path.abspath, sys.path),
         }
-        self._readable = tuple(sorted({str(_HERE), self.root, "/usr/", "/lib", "/proc/", "/sys/", os.devnull, *own}))
+        self._readable = tuple(
+            sorted({str(_HERE), self.inside, self.out, self.cwd, "/usr/", "/lib", "/proc/", "/sys/", os.devnull, *own})
+        )
         platform.processor()  # which h5py asks for, and which runs a program the first time
         sys.addaudithook(self._heard)
 
@@ -70,9 +75,10 @@ class Sandbox:
                 else:
                     os.unlink(entry.path)
 
-    def strays(self) -> list[str]:
-        """What lies where nothing should: beside the outputs."""
-        return [*os.listdir(self.cwd), *sorted({*os.listdir(self.root)} - {"in", "out", "cwd"})]
+    def strays(self, outputs: Collection[str] = ()) -> list[str]:
+        """What lies where nothing should: beside these outputs."""
+        known = {"in", "out", "cwd", _BESIDE, *outputs}
+        return sorted({*os.listdir(self.cwd), *os.listdir(self.root), *os.listdir(self.out)} - known)
 
     def _heard(self, event: str, told: tuple[Any, ...]) -> None:
         if not self.guarded:
