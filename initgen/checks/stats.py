@@ -10,7 +10,9 @@ from initgen.checks.source import Source, called, recipe_in, sources_of, stream_
 from initgen.checks.tensor import TensorStats, tensor_stats
 from initgen.checks.trial import CHANCES
 from initgen.core.errors import BadParameter, FormatError
+from initgen.engine.draw import check_memory
 from initgen.formats.parts import open_parts
+from initgen.schemes.structure import Structure
 from initgen.specs.description import in_file
 from initgen.specs.tensor import TensorSpec
 
@@ -102,6 +104,12 @@ def stats(
     if expect and sources and not any(wanted) and not any(0 in source.stored.shape for source in sources):
         stored = sources[0].stored
         raise BadParameter(f"{path}: {stored.name} holds {stored.kind}, which no scheme of weights makes")
+    for source, spec in zip(sources, wanted, strict=True):
+        if spec and isinstance(spec.made, Structure):  # is read as a whole
+            try:
+                check_memory(spec.made)
+            except BadParameter as error:
+                raise FormatError(f"{path}: {source.stored.name}: {error.message}") from None
     # One share more for what the tensors have in common.
     share = false_alarm / (CHANCES * len(sources) + 1)
     beside = len(sources) if len(sources) > 1 else 0

@@ -163,11 +163,11 @@ def _pairs(source: Source, spec: TensorSpec) -> Iterator[tuple[NDArray[np.generi
     """What should be there and what is, in pieces; a structure as a whole."""
     tensor = Tensor(spec)
     if spec.element_law is None:
-        yield tensor(0, spec.count), source.whole().reshape(-1)
+        yield tensor(0, spec.count), source.whole().reshape(-1).astype(spec.dtype.numpy, copy=False)
         return
     at = 0
     for block in source.blocks():
-        got = np.ascontiguousarray(block()).reshape(-1)
+        got = np.ascontiguousarray(block()).reshape(-1).astype(spec.dtype.numpy, copy=False)
         yield tensor(at, got.size), got
         at += got.size
 

@@ -12,12 +12,14 @@ import signal
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NoReturn
 
 import click
 
 from initgen import __version__
+from initgen.core import reading
 from initgen.core.errors import InitgenError, cut, printable, quoted
 
 COMMANDS = {
@@ -129,6 +131,12 @@ def fork_if_alone() -> None:
     processes.alone = _alone
 
 
+def _apart(work: Callable[..., Any], path: str, *given: Any) -> Any:
+    from initgen.engine.apart import apart
+
+    return apart(work, path, *given)
+
+
 class _Closed(io.TextIOBase):
     """Standard output that the caller has closed: nothing fails until something is written."""
 
@@ -172,6 +180,7 @@ def script() -> NoReturn:
     """`main` for a process of its own: out at once, without the 20 ms in which Python takes numpy apart."""
     global _alone
     _alone = True
+    reading.run = _apart
     try:
         main()
     except SystemExit as end:

@@ -37,14 +37,14 @@ def keep_freed_memory() -> None:
     np.empty(31 << 20, np.uint8)
 
 
-def _check_memory(made: Structure) -> None:
-    """Refuse to make as a whole, in float64, what the machine's memory cannot hold."""
+def check_memory(made: Structure) -> None:
+    """Refuse to make as a whole, in float64, what the machine's memory cannot hold with what it is made from."""
     try:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")  # type: ignore[attr-defined, unused-ignore]
     except (AttributeError, ValueError, OSError):  # Windows does not say
         return
     nbytes = math.prod(made.shape) * 8
-    if nbytes > memory:
+    if nbytes * (2 if made.bitwise else 4) > memory:
         raise BadParameter(
             f"{made}: is made as a whole, which takes over {in_units(nbytes)} of memory; there are {in_units(memory)}"
         )
@@ -70,7 +70,7 @@ class Tensor:
         made = spec.made
         law = spec.element_law
         if isinstance(made, Structure) and law is None:
-            _check_memory(made)
+            check_memory(made)
         self._draw, self._drawing = draw, None
         if spec.stream != NATIVE and spec.random:
             self._drawing = dialect_of(spec.stream).drawing(spec.call)

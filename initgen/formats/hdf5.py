@@ -5,9 +5,11 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from initgen.core import reading
+from initgen.core.dtypes import DTYPES
 from initgen.core.errors import FormatError
 from initgen.formats.format import Contents, Extent, Format, Header, Stored
-from initgen.formats.hdf5_tree import DTYPE_ATTRIBUTE, contents, packed
+from initgen.formats.hdf5_tree import DTYPE_ATTRIBUTE, listed, packed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,10 +68,19 @@ class Hdf5(Format):
             raise OSError(int(code[1]), os.strerror(int(code[1]))) from None
 
     def read(self, path: str) -> Contents:
-        return contents(path)
+        recipe, groups, tensors = reading.run(listed, path)
+        return Contents(
+            tuple(
+                Stored(name, tuple(shape), DTYPES.entries.get(dtype), kind, Extent(*extent) if extent else None)
+                for name, shape, dtype, kind, extent in tensors
+            ),
+            recipe,
+            groups=tuple(groups),
+        )
 
     def load(self, path: str, stored: Stored) -> "NDArray[np.generic]":
-        return packed(path, stored)
+        array: NDArray[np.generic] = reading.run(packed, path, stored.name)
+        return array
 
 
 def _create(file: Any, header: Header) -> int:

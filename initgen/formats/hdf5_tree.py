@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from initgen.core.dtypes import DTYPES
 from initgen.core.errors import FormatError
-from initgen.formats.format import Budget, Contents, Extent, Stored, check_fits, check_unpacks
+from initgen.core.shapes import Shape
+from initgen.formats.format import Budget, Extent, Stored, check_fits, check_unpacks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,12 +28,17 @@ _MAX_CHUNKS = 1 << 18
 _DEFLATE, _SHUFFLE, _FLETCHER32, _LZF = 1, 2, 3, 32000
 
 
-def contents(path: str) -> Contents:
-    """The tensors and empty groups of a file, and its recipe.
+# What another process can be told: recipe, empty groups, and of each tensor what `Stored` has.
+Listed = tuple[str | None, list[str], list[tuple[str, Shape, str | None, str, tuple[int, int] | None]]]
+
+
+def listed(path: str) -> Listed:
+    """The tensors and empty groups of a file, and its recipe, in plain values.
 
     Raises:
         FormatError: it is not HDF5, is damaged, or holds what is not in it.
     """
+    _check_signature(path)
     import h5py
 
     tree = _Tree(path)
@@ -42,10 +48,16 @@ def contents(path: str) -> Contents:
             tree.walk(file, "", 0)
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise _damaged(path, error, "the file is damaged, or not HDF5") from None
-    return Contents(tuple(tree.tensors), recipe, groups=tuple(sorted(tree.groups)))
+    return recipe, sorted(tree.groups), [_plain(stored) for stored in tree.tensors]
 
 
-def packed(path: str, stored: Stored) -> "NDArray[np.generic]":
+def _plain(stored: Stored) -> tuple[str, Shape, str | None, str, tuple[int, int] | None]:
+    extent = stored.extent
+    place = None if extent is None else (extent.offset, extent.nbytes)
+    return stored.name, stored.shape, stored.dtype.name if stored.dtype else None, stored.kind, place
+
+
+def packed(path: str, name: str) -> "NDArray[np.generic]":
     """The data of a tensor that has no extent.
 
     Raises:
@@ -55,13 +67,25 @@ def packed(path: str, stored: Stored) -> "NDArray[np.generic]":
 
     try:
         with h5py.File(path, "r") as file:
-            dataset = file[stored.name]
+            dataset = file[name]
             if dataset.chunks:
-                _check_chunks(dataset, path, stored.name)
+                _check_chunks(dataset, path, name)
             array: NDArray[np.generic] = dataset[()]
     except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise _damaged(f"{path}: {stored.name}", error, "the file is damaged") from None
+        raise _damaged(f"{path}: {name}", error, "the file is damaged") from None
     return array
+
+
+def _check_signature(path: str) -> None:
+    """Refuse what HDF5 would hand to all libraries in its search path, to see whether one of them knows it."""
+    with open(path, "rb") as file:
+        size, at = os.fstat(file.fileno()).st_size, 0
+        while at < size:  # after a user block, whose size is a power of 2
+            file.seek(at)
+            if file.read(8) == b"\x89HDF\r\n\x1a\n":
+                return
+            at = max(512, 2 * at)
+    raise FormatError(f"{path}: is not HDF5" + ("" if size else ": it is empty"))
 
 
 def _damaged(what: str, error: Exception, hint: str) -> FormatError:
@@ -189,7 +213,10 @@ def _check_chunks(dataset: Any, path: str, name: str) -> None:
     filters = _filters(dataset.id.get_create_plist())
     most = math.prod(dataset.chunks) * dataset.dtype.itemsize + 4  # and a checksum
     found: list[Any] = []
-    dataset.id.chunk_iter(found.append)
+    if hasattr(dataset.id, "chunk_iter"):
+        dataset.id.chunk_iter(found.append)
+    else:  # HDF5 before 1.12.3 counts to each from the first
+        found += [dataset.id.get_chunk_info(number) for number in range(dataset.id.get_num_chunks())]
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         for chunk in found:

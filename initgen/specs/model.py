@@ -3,14 +3,14 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from initgen.core.dtypes import DTYPES, DType
 from initgen.core.errors import BadParameter, InitgenError, SpecError, UnknownName
 from initgen.core.registry import nearest
 from initgen.core.shapes import Shape, check_shape
-from initgen.specs.document import Document, document_of, read_document
+from initgen.specs.document import KINDS, Document, document_of, read_document
 from initgen.specs.hugging_face import architecture, is_config, read_config
 from initgen.specs.layers import is_keras_model
 from initgen.specs.names import MAX_NAMES, expand
@@ -316,6 +316,9 @@ def _included(document: Document, name: str, where: Where) -> Document:
     if os.path.isabs(name):
         raise document.error(where, f"{name} is not a relative path")
     path = os.path.normpath(os.path.join(os.path.dirname(document.path) if document.path != "-" else "", name))
+    if os.path.isfile(path) and PurePath(os.path.realpath(path)).suffix.lower() not in KINDS:
+        # Of any other file, such as of passwords, an error would quote what it says.
+        raise document.error(where, f"{name} is not a spec file by its name", "name it .toml, .yaml or .json")
     try:
         return read_document(os.path.join(os.curdir, path) if path == "-" else path)  # - would be standard input
     except SpecError as error:

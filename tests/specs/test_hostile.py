@@ -221,3 +221,13 @@ def test_a_failure_of_a_process_is_one_line_and_code_2(put, tmp_path):
         assert done.stderr.startswith(f"error: {name}, line 1: ")
         assert "Traceback" not in done.stderr
     assert sorted(os.listdir()) == ["deep.yaml", "s.yaml"]
+
+
+@pytest.mark.parametrize("name", ["secrets", "linked.toml"])
+def test_an_include_of_what_is_no_spec_by_its_name_tells_nothing_of_it(name, put, refused):
+    put("secrets", "root:hunter2:\n")
+    os.symlink("secrets", "linked.toml")
+    put("s.toml", f'include = "{name}"\n' + T)
+    said, hint = refused("s.toml")
+    assert said == f"s.toml, line 1: include: {name} is not a spec file by its name"
+    assert "hunter2" not in hint

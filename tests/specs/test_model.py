@@ -32,7 +32,7 @@ INCLUDED = {
     "../up/r.toml": "[variables]\nd = 5\n[tensors]\nv = {shape = ['${d}']}\n",
     "r.yaml": "variables: {d: 5}\ntensors: {v: {shape: ['${d}']}}\n",
     "deep/er/r.json": '{"variables": {"d": 5}, "tensors": {"v": {"shape": ["${d}"]}}}',
-    "r.txt": "variables: {d: 5}\ntensors: {v: {shape: ['${d}']}}\n",
+    "r.YML": "variables: {d: 5}\ntensors: {v: {shape: ['${d}']}}\n",
 }
 
 

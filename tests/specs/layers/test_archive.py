@@ -146,7 +146,7 @@ def test_a_bomb_is_not_unpacked_beyond_what_a_config_can_be(filling, put, refuse
     assert Path(bomb).stat().st_size < 200_000
     tracemalloc.start()
     try:
-        assert refused(bomb)[0] == "m.keras: its config.json is larger than 64 MiB"
+        assert refused(bomb)[0] == "m.keras: its config.json is larger than 16 MiB"
         assert tracemalloc.get_traced_memory()[1] < 150 << 20
     finally:
         tracemalloc.stop()

@@ -8,7 +8,8 @@ import zlib
 from initgen.core.errors import SpecError
 
 _MEMBER = "config.json"
-_MAX_BYTES = 64 << 20
+# A model of 10,000 layers has some 12 MB; Python's tables take thirty times what their text does.
+_MAX_BYTES = 16 << 20
 
 
 def config_text(path: str) -> bytes:
