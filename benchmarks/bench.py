@@ -76,7 +76,7 @@ def filesystem(directory: Path) -> str:
         return "file system unknown"
     place = directory.resolve()
     mounts = [(len(fields[1]), fields[2]) for fields in lines if place.is_relative_to(fields[1])]
-    return max(mounts)[1]
+    return max(mounts, default=(0, "file system unknown"))[1]
 
 
 def put(path: Path, text: str) -> None:

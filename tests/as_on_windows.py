@@ -44,6 +44,7 @@ def become_windows():
     for name in ("pathlib", "pathlib._local"):  # by the name of the system it chooses the class of paths
         vars(sys.modules.get(name, pathlib))["WindowsPath"] = pathlib.PosixPath
     shutil._use_fd_functions = False
+    shutil._rmtree_impl = getattr(shutil, "_rmtree_unsafe", None)  # Python 3.14 chooses it beforehand
     shutil.disk_usage = lambda path: shutil._ntuple_diskusage(1 << 40, 0, 1 << 40)
     os.open = _opening(os.open)
     for name in ("unlink", "remove", "replace", "rename", "rmdir"):

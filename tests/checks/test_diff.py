@@ -142,6 +142,8 @@ TAGS = {"F8_E8M0": 1, "F8_E4M3FNUZ": 1, "F4": 0.5, "F6_E2M3": 0.75, "C64": 8}
 
 @pytest.mark.parametrize("tag", TAGS)
 def test_dtypes_that_numpy_has_not_are_compared_by_their_bytes_and_theirs_only(tag, tmp_path):
+    pytest.importorskip("safetensors", minversion="0.8", reason="older ones refuse these dtypes")
+
     def file(name, change, after):
         raw = bytearray(round(8 * TAGS[tag]))
         raw[-1] ^= change

@@ -112,6 +112,8 @@ CHANGES = {
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_what_is_wrong_is_told_apart(name, model):
+    if name == "a complex dtype":
+        pytest.importorskip("safetensors", minversion="0.7", reason="older ones refuse complex numbers")
     path, edit, ways = model
     change, wanted = CHANGES[name]
     edit(change)

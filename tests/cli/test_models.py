@@ -70,7 +70,8 @@ def test_a_model_is_made_checked_and_verified_wherever_it_goes(options, sample, 
     assert "holds something else" in other.err.splitlines()[0]
     assert other.err.splitlines()[1] == "hint: --force replaces it"
     answer = sample(*options, "--check", "--seed", 6)
-    assert (answer.code, answer.err) == (1, f"{path}: is not what this description makes\n")
+    assert answer.code == 1
+    assert answer.err.startswith(f"{path}: is not what this description makes")
     assert sample(*options, "--seed", 6, "--force", "-q").err == ""
     assert sample(*options, "--check", "--seed", 6).code == 0
 

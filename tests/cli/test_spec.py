@@ -167,6 +167,8 @@ BAD = [
 
 @pytest.mark.parametrize(("args", "said"), BAD, ids=lambda value: " ".join(value) if isinstance(value, tuple) else "")
 def test_what_makes_no_spec_is_one_line_and_exit_code_2(args, said, model, run, tmp_path):
+    if "recipe.safetensors" in args:
+        pytest.importorskip("safetensors", minversion="0.7", reason="older ones refuse a header without tensors")
     (tmp_path / "cut.safetensors").write_bytes(model.read_bytes()[:-1])
     safetensors.numpy.save_file({}, tmp_path / "none.safetensors")
     recipe = {"initgen": '{"initgen":1,"stream":"native-1","tensors":{}}'}

@@ -149,6 +149,8 @@ def test_every_truncation_is_found(tmp_path):
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32", "int64", "uint64", "bool", "complex64"])
 def test_what_is_no_weight_is_read_as_what_it_is(dtype, tmp_path):
+    if dtype == "complex64":
+        pytest.importorskip("safetensors", minversion="0.7", reason="older ones refuse complex numbers")
     path = str(tmp_path / "i.safetensors")
     array = np.array([0, 1, 1, 0]).astype(dtype)
     safetensors.numpy.save_file({"i": array}, path)

@@ -32,6 +32,8 @@ Y = "tensors: {w: {shape: [2], scheme: zeros}}\n"
 J = '"tensors": {"w": {"shape": [2], "scheme": "zeros"}}'
 T = '[tensors]\nw = {shape = [2], scheme = "zeros"}\n'
 # The file, and what is said of it.
+# From Python 3.14 on the parser of JSON has no limit of its own.
+DEEP = ", line 1: a[0][0]: nests too deep"
 BAD = {
     "fault18-toml": ("s.toml", T + "w = 1\n", "s.toml, line 3: not TOML: Cannot overwrite a value"),
     "fault18-toml-table": ("s.toml", T + "[tensors]\n", "s.toml, line 3: not TOML: Cannot declare"),
@@ -79,9 +81,13 @@ BAD = {
     "fault44-yaml-closed": ("s.yaml", "a: " + "[" * 20_000 + "]" * 20_000, "s.yaml, line 1: nests too deep"),
     "fault44-yaml-tables": ("s.yaml", "{a: " * 20_000, "s.yaml, line 1: nests too deep"),
     "fault44-yaml-lines": ("s.yaml", "".join(" " * n + "a:\n" for n in range(500)), "s.yaml, line 33: nests too deep"),
-    "fault44-json-20k": ("s.json", '{"a":' + "[" * 20_000 + "]" * 20_000 + "}", "s.json: nests too deep"),
+    "fault44-json-20k": (
+        "s.json",
+        '{"a":' + "[" * 20_000 + "]" * 20_000 + "}",
+        ("s.json: nests too deep", f"s.json{DEEP}"),
+    ),
     "fault44-json-200k": ("s.json", '{"a":' * 200_000, "s.json: nests too deep"),
-    "fault44-json-50": ("s.json", '{"a":' + "[" * 50 + "]" * 50 + "}", "s.json, line 1: a[0][0]: nests too deep"),
+    "fault44-json-50": ("s.json", '{"a":' + "[" * 50 + "]" * 50 + "}", f"s.json{DEEP}"),
     "fault44-toml-20k": ("s.toml", "a = " + "[" * 20_000 + "]" * 20_000, "s.toml: nests too deep"),
     "fault44-toml-200k": ("s.toml", "a = " + "[" * 200_000, "s.toml: nests too deep"),
     "fault44-toml-dotted": ("s.toml", "a." * 100_000 + "a = 1", "s.toml: nests too deep"),
@@ -150,7 +156,7 @@ BAD = {
     "syntax-yaml": ("s.yaml", Y + "x: [1\n", "s.yaml, line 3: not YAML: "),
     "syntax-yaml-tab": ("s.yaml", "seed:\n\t3\n", "s.yaml, line 2: not YAML: found character '\\t'"),
     "syntax-yaml-alias": ("s.yaml", Y + "x: *nope\n", "s.yaml, line 2: not YAML: found undefined alias 'nope'"),
-    "syntax-json": ("s.json", "{" + J + ",\n}", "s.json, line 2: not JSON: Expecting property name"),
+    "syntax-json": ("s.json", "{" + J + ",\n5}", "s.json, line 2: not JSON: Expecting property name"),
 }
 
 
