@@ -72,6 +72,7 @@ lint: $(VENV)/.done ## ruff, mypy --strict, and the floors of the house
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform darwin
 	$(BIN)/lint-imports
 
 format: $(VENV)/.done ## lay out the code

@@ -1,9 +1,13 @@
-"""An S3 server on this machine, for the tests that upload."""
+"""What the tests of several rooms use: the command line, and an S3 server on this machine."""
 
+import io
 import itertools
+import signal
 from dataclasses import dataclass, field
 
 import pytest
+
+from initgen.cli import main
 
 # Not those of whoever runs the tests, nor a look at the machine's own.
 CREDENTIALS = {
@@ -13,6 +17,37 @@ CREDENTIALS = {
     "AWS_CONFIG_FILE": "/dev/null",
     "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
 }
+
+
+@dataclass
+class Run:
+    """What a run of the command line left behind."""
+
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out.decode()
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsysbinary):
+    """``run(*args, stdin=b"")``: a command in the test's own process, in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)  # pytest's own stay
+
+    def call(*args, stdin=b""):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capsysbinary.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main([str(arg) for arg in args])
+        out, err = capsysbinary.readouterr()
+        assert b"Traceback" not in err
+        return Run(left.value.code or 0, out, err.decode())
+
+    return call
 
 
 @dataclass

@@ -182,11 +182,13 @@ def script() -> NoReturn:
     _alone = True
     reading.run = _apart
     try:
-        main()
-    except SystemExit as end:
-        sys.stderr.flush()
-        os._exit(end.code if isinstance(end.code, int) else 1)
-    except (KeyboardInterrupt, _Ended) as ended:  # another one, while the first was being answered
+        try:
+            main()
+        except SystemExit as end:
+            with contextlib.suppress(OSError):  # Python 3.14 keeps, and tries again, what could not be written
+                sys.stderr.flush()
+            os._exit(end.code if isinstance(end.code, int) else 1)
+    except (KeyboardInterrupt, _Ended) as ended:  # one that comes first of all, or while another is being answered
         os._exit(128 + int(ended.args[0] if ended.args else signal.SIGINT))
 
 
@@ -235,6 +237,8 @@ def _run(args: list[str] | None) -> int:
         return fail(f"{error.name or 'a package'} cannot be loaded: {why}", "pip install --force-reinstall initgen")
     except OSError as error:
         # Outputs name themselves (OutputError); what has no name is standard output.
+        if not error.filename:
+            _drop_stdout()
         return fail(f"{error.filename or 'standard output'}: {error.strerror or error}")
 
 

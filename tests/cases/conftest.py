@@ -1,27 +1,13 @@
 """The numbered cases of the list of faults, as a user meets them: on the command line."""
 
 import hashlib
-import io
 import os
-import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 
 import pytest
 
-from initgen.cli import main
-
 OLD = b"precious"
-
-
-@dataclass
-class Run:
-    """What a run of the command line left behind."""
-
-    code: int
-    out: bytes
-    err: str
 
 
 def _found(path):
@@ -38,24 +24,6 @@ def _found(path):
 def snapshot(tmp_path):
     """``snapshot()``: every file below the test's directory, hidden ones too."""
     return lambda: {str(path.relative_to(tmp_path)): _found(path) for path in sorted(tmp_path.rglob("*"))}
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch, capsysbinary):
-    """``run(*args, stdin=b"")`` in an empty directory, in this process."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(signal, "signal", lambda number, handler: None)  # pytest's own stay
-
-    def call(*args, stdin=b""):
-        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        capsysbinary.readouterr()
-        with pytest.raises(SystemExit) as left:
-            main([str(arg) for arg in args])
-        out, err = capsysbinary.readouterr()
-        assert b"Traceback" not in err
-        return Run(left.value.code or 0, out, err.decode())
-
-    return call
 
 
 @pytest.fixture

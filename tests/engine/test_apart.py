@@ -129,6 +129,7 @@ script()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_command_can_be_ended_while_hdf5_spins_and_takes_the_reader_with_it(number, tmp_path):
     path = tmp_path / "bad.h5"

@@ -89,6 +89,7 @@ def test_what_fits_one_shard_has_the_plain_name_and_no_index():
     assert MAX_SHARD == 5 * 10**9
 
 
+@pytest.mark.slow
 def test_shards_are_numbered_with_five_digits_and_there_are_no_more_than_these_name():
     plan = plan_files(specs([1] * 12), "m", max_shard=1)
     assert plan.names[9] == "model-00010-of-00012.safetensors"

@@ -7,16 +7,16 @@ from ends import Tally
 from injection import ERRORS
 from loop import Cell
 
-_NAME, _COLUMN = 22, 5
+_NAME, _COLUMN = 24, 4
 
 
 def matrix(cells: Mapping[str, Mapping[str, Cell]]) -> str:
     """How often each way to write makes each call, up to which it was made to fail: N reached."""
     calls = [call for call in ERRORS if any(call in row and row[call].reached for row in cells.values())]
-    lines = ["".ljust(_NAME), "".ljust(_NAME)]
-    for number, call in enumerate(calls):  # names are wider than columns, and stand in two lines
+    lines = ["", "", ""]
+    for number, call in enumerate(calls):  # names are wider than columns, and stand in three lines
         end = _NAME + _COLUMN * (number + 1)
-        lines[number % 2] = f"{lines[number % 2]:{end}}"[: end - len(call)] + call
+        lines[number % 3] = f"{lines[number % 3]:{end - len(call)}}{call}"
     for name, row in cells.items():
         numbers = "".join(f"{row[call].reached or '·' if call in row else '·':>{_COLUMN}}" for call in calls)
         lines.append(f"{name:{_NAME}}{numbers}")

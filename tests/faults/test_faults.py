@@ -23,6 +23,7 @@ def faults(*options, broken="", place=None):
     return done
 
 
+@pytest.mark.slow
 def test_a_fork_meets_the_fault_that_a_command_meets():
     """One is judged as the other, and makes the same calls."""
     point = "write ENOSPC 3 hdf5 single force"

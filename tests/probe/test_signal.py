@@ -52,6 +52,7 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_does_not_grow_with_depth():
     """The outputs of the 180 layers more are 96 MB; ``ru_maxrss`` would be that of the process that started this one."""

@@ -318,6 +318,7 @@ def test_a_config_that_makes_no_model_is_refused_by_the_name_of_the_key(case, re
     assert hint in caught.value.hint
 
 
+@pytest.mark.slow
 def test_a_large_config_is_read_soon(read):
     described = read(
         {**LLAMA, "id2label": {str(index): "x" * 40 for index in range(200_000)}}, {"num_hidden_layers": 1}
