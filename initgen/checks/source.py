@@ -75,6 +75,11 @@ class Source:
         parts = [block() for block in self.blocks()]
         return (np.concatenate(parts) if parts else np.empty(0, self.dtype)).reshape(self.stored.shape)
 
+    def doubles(self) -> NDArray[np.float64]:
+        """The tensor in memory, in its shape, in float64."""
+        with np.errstate(invalid="ignore"):  # signalling NaNs among them
+            return self.whole().astype(np.float64)
+
 
 def source_of_array(array: NDArray[np.generic], dtype: DType | None, name: str) -> Source:
     """An array in memory as a source."""

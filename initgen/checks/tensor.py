@@ -79,7 +79,7 @@ def tensor_stats(
     made = spec.made if spec else None
     whole = None
     if isinstance(made, Structure):
-        whole = source.whole().astype(np.float64)
+        whole = source.doubles()
         source = source.read(whole)
     shift = made.mean if isinstance(made, Law) and made.mean else None
     measured = measure(source, shift, threads)

@@ -176,6 +176,7 @@ def _rounds(spec: TensorSpec) -> bool:
     return isinstance(spec.made, Structure) and not spec.made.bitwise
 
 
+@np.errstate(invalid="ignore")  # signalling NaNs among them
 def _close(wanted: NDArray[np.generic], got: NDArray[np.generic], spec: TensorSpec) -> bool:
     """Within two steps of the dtype, or of float32 for float64 (what another LAPACK may differ by)."""
     step = 2.0 ** (2 - min(spec.dtype.digits, 24))

@@ -51,6 +51,8 @@ class Rule:
         match = self.table.match
         try:
             filled = [self.file.scope.fill(text) for text in ([match] if isinstance(match, str) else match)]
+            if not filled:
+                raise BadParameter("match = [] fits no tensor")
             return [pattern for text in filled for pattern in expand(text, _MAX_PATTERNS)]
         except InitgenError as error:
             raise self.blame(error) from None

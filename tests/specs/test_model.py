@@ -190,6 +190,12 @@ def test_rules_of_the_command_line():
     ]
 
 
+def test_a_rule_without_a_pattern_is_refused_and_fits_not_all(put):
+    put("s.toml", '[tensors]\nw = {shape = [2]}\n\n[[rules]]\nmatch = []\nscheme = "zeros"\n')
+    with pytest.raises(SpecError, match=r"s.toml, line 4: rules\[0\].*match = \[\] fits no tensor"):
+        read_model("s.toml").rules[0].fits("w", (2,))
+
+
 def test_a_rule_stands_for_no_more_patterns_than_can_be_matched_soon():
     (rule,) = rules_of(["w{0..999999}=zeros"])
     with pytest.raises(SpecError, match="stands for more than 10000 names"):

@@ -67,7 +67,7 @@ def _holding(
         if not isinstance(made, Structure):
             continue
         if whole is None:
-            whole = source.whole().astype(np.float64)
+            whole = source.doubles()
         if not all(held.holds for held in made.properties(whole, dtype)):
             continue
         independent = made.independent(whole, dtype)
@@ -98,7 +98,7 @@ def _orthogonal(source: Source, found: Measured, dtype: DType) -> Iterator[Readi
         if rows <= cols:
             slab = _slab(source, min(rows, _ROWS), cols)
         elif found.count <= WHOLE:
-            whole = source.whole().astype(np.float64)
+            whole = source.doubles()
             slab = whole.reshape(rows, cols)[:, :_ROWS].T
         else:
             continue
@@ -119,7 +119,8 @@ def _slab(source: Source, rows: int, cols: int) -> Floats:
             break
         parts.append(block())
         size += parts[-1].size
-    values: Floats = np.concatenate(parts)[: rows * cols].astype(np.float64)
+    with np.errstate(invalid="ignore"):  # signalling NaNs among them
+        values: Floats = np.concatenate(parts)[: rows * cols].astype(np.float64)
     return values.reshape(rows, cols)
 
 
@@ -159,7 +160,7 @@ def _padded(source: Source, found: Measured, dtype: DType) -> Iterator[Reading]:
     width = math.prod(shape[1:])
     if not width <= found.zeros < width + max(8, found.count // 100):
         return
-    whole = source.whole().astype(np.float64)
+    whole = source.doubles()
     empty = np.flatnonzero(~whole.reshape(shape[0], width).any(axis=1))
     if len(empty) != 1 or shape[0] < 2:
         return
@@ -197,7 +198,7 @@ def _sparse(source: Source, found: Measured, dtype: DType) -> Iterator[Reading]:
 
 def _icnr(source: Source, dtype: DType) -> Iterator[Reading]:
     bases = ("he_normal", "kaiming_normal", "glorot_uniform", "xavier_uniform", "he_uniform", "kaiming_uniform")
-    whole = source.whole().astype(np.float64)
+    whole = source.doubles()
     for axes in ("torch", "keras"):
         for scale in (2, 3, 4):
             wanted: list[tuple[str, Axes]] = [
