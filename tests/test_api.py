@@ -107,3 +107,9 @@ def test_identify_names_the_scheme_of_an_array(tmp_path):
     np.save(path, initgen.sample("he_normal", (300, 200)))
     (tensor,) = initgen.identify(path, format="npy").tensors
     assert (tensor.verdict, tensor.best.scheme) == ("named", "he_normal")
+
+
+def test_a_shape_that_numpy_does_not_have_is_an_error_of_ours():
+    with pytest.raises(initgen.InitgenError, match="numpy has no arrays of shape 0x9223372036854775807"):
+        initgen.sample("zeros", (0, 2**63 - 1))
+    assert initgen.sample("zeros", (0, 2**60), dtype="int8").shape == (0, 2**60)

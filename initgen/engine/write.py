@@ -1,5 +1,6 @@
 """Writes described tensors to a file, or says whether the file has them already."""
 
+import math
 import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -10,7 +11,8 @@ from typing import IO, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from initgen.core.errors import Appeared, FormatError, OutputError
+from initgen.core.errors import Appeared, BadParameter, FormatError, OutputError
+from initgen.core.shapes import format_shape
 from initgen.engine.comparison import Comparison
 from initgen.engine.descriptors import opened, read_at, reserve, write_at
 from initgen.engine.draw import Tensor, keep_freed_memory
@@ -256,8 +258,14 @@ def stream(
 
 
 def array(spec: TensorSpec, threads: int | None = None) -> NDArray[np.generic]:
-    """A tensor in memory, in its shape; narrow dtypes as those of ml_dtypes."""
+    """A tensor in memory, in its shape; narrow dtypes as those of ml_dtypes.
+
+    Raises:
+        BadParameter: a dtype cannot hold its law, or numpy such a shape.
+    """
     tensor = Tensor(spec)
+    if math.prod(size for size in spec.shape if size) * spec.dtype.itemsize >= 2**63:  # also where another axis is 0
+        raise BadParameter(f"{spec.name}: numpy has no arrays of shape {format_shape(spec.shape)}")
     flat = rounding.empty(spec.count, spec.dtype)
 
     def fill(chunk: Chunk) -> None:
