@@ -1,5 +1,6 @@
 """The command, and ``python -m initgen``."""
 
+import os
 import signal
 from typing import NoReturn
 
@@ -11,9 +12,12 @@ def script() -> NoReturn:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from initgen import cli
 
-    if heard:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    cli.script()
+    try:
+        if heard:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        cli.script()
+    except KeyboardInterrupt:  # in between
+        os._exit(130)
 
 
 if __name__ == "__main__":

@@ -192,6 +192,13 @@ def script() -> NoReturn:
         os._exit(128 + int(ended.args[0] if ended.args else signal.SIGINT))
 
 
+def _clear_own() -> None:
+    if "initgen.engine.temporary" in sys.modules:
+        from initgen.engine.temporary import clear_own
+
+        clear_own()
+
+
 def _run(args: list[str] | None) -> int:
     try:
         if "_INITGEN_COMPLETE" in os.environ:
@@ -222,9 +229,11 @@ def _run(args: list[str] | None) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
+        _clear_own()
         print("interrupted", file=sys.stderr)
         return 130
     except _Ended as ended:
+        _clear_own()
         return 128 + int(ended.args[0])
     except BrokenPipeError:
         return 141

@@ -85,7 +85,11 @@ class _Reader:
         kind, value, nbytes = _received(self._hear)
         if kind == "error":
             name, *details = value
-            known: dict[str, type[Exception]] = {"MemoryError": MemoryError, "RuntimeError": RuntimeError}
+            known: dict[str, type[Exception]] = {
+                "MemoryError": MemoryError,
+                "OSError": OSError,
+                "RuntimeError": RuntimeError,
+            }
             return (known.get(name) or getattr(errors, name))(*details)
         if kind == "value":
             return value
@@ -138,6 +142,8 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
             _send(answers, ["error", [type(error).__name__, error.message, error.hint], 0])
         except MemoryError:
             _send(answers, ["error", ["MemoryError"], 0])
+        except OSError as error:
+            _send(answers, ["error", ["OSError", error.errno, error.strerror, error.filename], 0])
         except Exception as error:
             _send(answers, ["error", ["RuntimeError", repr(error)], 0])
         else:

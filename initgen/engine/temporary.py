@@ -18,6 +18,9 @@ _NAME = re.compile(r"\.initgen-[0-9a-f]{16}\.tmp")
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
+_own: dict[str, bool] = {}  # what this process made and has not removed, and whether it is a directory
+
+
 @contextlib.contextmanager
 def temporary(directory: str, *, folder: bool = False) -> Iterator[str]:
     """A new file or directory in ``directory``, gone when the block ends unless it was renamed; those of the dead go first.
@@ -31,6 +34,7 @@ def temporary(directory: str, *, folder: bool = False) -> Iterator[str]:
         while lock is None:
             # What tempfile does, without the 10 ms of importing it. Named before it is there: a signal may come in between.
             path = os.path.join(directory, f".initgen-{os.urandom(8).hex()}.tmp")
+            _own[path] = folder
             _make(path, folder)
             lock = _held(path)
         yield path
@@ -40,6 +44,13 @@ def temporary(directory: str, *, folder: bool = False) -> Iterator[str]:
                 with contextlib.suppress(OSError):
                     os.close(lock)
             _remove(path, folder)
+            _own.pop(path, None)
+
+
+def clear_own() -> None:
+    """Remove what this process made: a signal may come between two steps, where nobody is there yet to clean up."""
+    for path, folder in _own.items():
+        _remove(path, folder)
 
 
 def clear(directory: str) -> None:

@@ -164,3 +164,14 @@ def test_the_command_reads_hdf5_in_a_process_of_its_own(tmp_path):
     assert run.returncode == 0, run.stderr
     assert "20x30" in run.stdout
     assert run.stdout.splitlines()[-1] == "False"
+
+
+def lost(path):
+    open(path).close()
+
+
+def test_a_fault_of_the_system_comes_as_it_is():
+    with pytest.raises(FileNotFoundError) as caught:
+        apart(lost, "/nowhere/w.h5")
+    assert caught.value.filename == "/nowhere/w.h5"
+    assert process("") != apart(process, "")

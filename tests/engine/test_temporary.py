@@ -135,3 +135,12 @@ def test_a_reader_of_hdf5_may_open_what_is_locked(tmp_path):
             file["a"] = 1
         with h5py.File(path, "r", locking=True) as file:
             assert file["a"][()] == 1
+
+
+def test_what_a_signal_cut_off_between_two_steps_is_removed_in_the_end(kind, tmp_path):
+    begun = temporary(str(tmp_path), folder=kind == "folder")
+    begun.__enter__()
+    module.clear_own()
+    assert not os.listdir(tmp_path)
+    begun.__exit__(None, None, None)
+    assert not module._own

@@ -63,9 +63,9 @@ def begin(argv: list[str], limits: dict[str, int], room: int | None) -> tuple[in
                 resource.setrlimit(getattr(resource, name), (limit, limit))
             try:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-            except KeyboardInterrupt:  # it would have come while the command is being loaded
+                script()
+            except KeyboardInterrupt:  # before the command's own code hears it: initgen.__main__ does the same
                 os._exit(130)
-            script()
         except BaseException:
             os.write(2, traceback.format_exc().encode())
         finally:

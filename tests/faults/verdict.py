@@ -80,6 +80,7 @@ def of_signal(run: Run, *names: str) -> str:
     """The same for a run that was sent a signal, or several, and may have been faster."""
     if run.code == 0:
         return ""
-    if not any(run.code in CODES[name] for name in names) or len(run.said.splitlines()) > 1 or "Trace" in run.said:
+    said = [line for line in run.said.splitlines() if not line.startswith("wrote ")]  # it came when all was done
+    if not any(run.code in CODES[name] for name in names) or len(said) > 1 or "Trace" in run.said:
         return f"code {run.code}: {run.said.strip()}"
     return "" if run.since < 2 else f"took {run.since:.1f} s to end"
