@@ -32,6 +32,7 @@ def temporary(directory: str, *, folder: bool = False) -> Iterator[str]:
     path, lock = "", None
     try:
         while lock is None:
+            _own.pop(path, None)
             # What tempfile does, without the 10 ms of importing it. Named before it is there: a signal may come in between.
             path = os.path.join(directory, f".initgen-{os.urandom(8).hex()}.tmp")
             _own[path] = folder
