@@ -54,7 +54,7 @@ test-interop: $(INTEROP)/.done $(KERAS:%=.venv-keras-%/.done) ## against real to
 	$(INTEROP)/bin/python -m pytest -q -n 2 --dist loadgroup -m interop
 
 test-faults: $(VENV)/.done ## let each system call of a write fail, and kill runs at random moments
-	$(BIN)/python tests/faults
+	$(BIN)/python tests/faults $(FAULTS)
 
 $(FUZZ)/.done: pyproject.toml
 	$(PYTHON) -m venv $(FUZZ)
