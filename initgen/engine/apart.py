@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import threading
-import warnings
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, BinaryIO
@@ -17,7 +16,7 @@ from typing import Any, BinaryIO
 from initgen.core import errors
 from initgen.core.errors import FormatError, InitgenError
 from initgen.engine.processes import LINUX
-from initgen.engine.signals import ENDING, die_with, held
+from initgen.engine.signals import forked
 
 # What a reading may take beyond what the process has already.
 _MEMORY = 3 << 30
@@ -60,20 +59,12 @@ class _Reader:
 
     def __init__(self) -> None:
         (take, ask), (hear, answer) = os.pipe(), os.pipe()
-        first = os.getpid()
-        with held():  # a signal in the middle of it would be lost, or take the new process for the first
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # of threads: numpy's own are made for it
-                self._pid = os.fork()
-            if not self._pid:
-                try:
-                    for number in ENDING:
-                        signal.signal(number, signal.SIG_IGN)  # a terminal tells all; the first process ends this one
-                    die_with(first)
-                    _close_all_but(take, answer)
-                    _serve(open(take, "rb"), open(answer, "wb"))  # noqa: SIM115
-                finally:
-                    os._exit(1)
+
+        def serve() -> None:
+            _close_all_but(take, answer)
+            _serve(open(take, "rb"), open(answer, "wb"))  # noqa: SIM115
+
+        self._pid = forked(serve)
         os.close(take)
         os.close(answer)
         self._ask, self._hear = open(ask, "wb"), open(hear, "rb")  # noqa: SIM115

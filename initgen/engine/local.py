@@ -47,10 +47,8 @@ class Directory(Store):
                 continue
             try:
                 mode = os.stat(os.path.join(top, name)).st_mode
-            except (
-                OSError
-            ) as error:  # a link that leads nowhere, or in a circle; what fails else is not as good as away
-                if error.errno not in (errno.ENOENT, errno.ELOOP):
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ELOOP):  # a link that leads nowhere, or in a circle
                     raise
                 continue
             if stat.S_ISDIR(mode):

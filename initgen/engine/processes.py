@@ -11,14 +11,13 @@ import signal
 import struct
 import sys
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from initgen.core import errors
 from initgen.core.errors import InitgenError, OutputError
 from initgen.engine.ordered import cores, ordered
-from initgen.engine.signals import ENDING, die_with, held
+from initgen.engine.signals import forked
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -178,22 +177,14 @@ def _fork(
     work: Callable[[T], R], tasks: Callable[[], Iterator[T]], take: int, give: int, others: list[_Other]
 ) -> _Other:
     out, into = os.pipe()
-    first = os.getpid()
-    with held():  # a signal in the middle of it would be lost, or take the new process for the first
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of threads: numpy's own are made for it
-            pid = os.fork()  # type: ignore[attr-defined, unused-ignore]
-        if not pid:
-            try:
-                for number in ENDING:
-                    signal.signal(number, signal.SIG_IGN)  # a terminal tells all; the first process ends the others
-                die_with(first)
-                for descriptor in (give, out, *(other.pipe for other in others)):
-                    os.close(descriptor)
-                _serve(work, tasks, take, into)
-            finally:
-                os._exit(0)
-        os.close(into)
+
+    def serve() -> None:
+        for descriptor in (give, out, *(other.pipe for other in others)):
+            os.close(descriptor)
+        _serve(work, tasks, take, into)
+
+    pid = forked(serve)
+    os.close(into)
     return _Other(pid, out)
 
 

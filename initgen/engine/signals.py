@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -36,8 +37,26 @@ def held() -> Iterator[None]:
             signal.raise_signal(came[0])
 
 
-def die_with(parent: int) -> None:
-    """Have this process killed when its parent is: nobody would take what it makes. On Linux."""
+def forked(work: Callable[[], object]) -> int:
+    """Have ``work()`` done by a process that is forked from this one, and dies with it; its number. On Linux."""
+    first = os.getpid()
+    with held():  # a signal in the middle of it would be lost, or take the new process for the first
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of threads: numpy's own are made for it
+            pid: int = os.fork()  # type: ignore[attr-defined, unused-ignore]
+        if not pid:
+            try:
+                for number in ENDING:
+                    signal.signal(number, signal.SIG_IGN)  # a terminal tells all; the first process ends the others
+                _die_with(first)
+                work()
+            finally:
+                os._exit(0)
+    return pid
+
+
+def _die_with(parent: int) -> None:
+    """Have this process killed when its parent is: nobody would take what it makes."""
     import ctypes
 
     death = 1  # PR_SET_PDEATHSIG
